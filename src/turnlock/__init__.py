@@ -1,0 +1,1 @@
+"""The turn engine for agents."""

@@ -1,0 +1,61 @@
+"""Every error that the library raises on purpose, on one page.
+
+One base class, structured fields, and a message that names the repair. Imports nothing: every room may
+use it. Errors of one's own making (a wrong declaration, a host's call that no row allows) are kept apart
+from errors of the world (a provider that refuses, a journal that cannot write).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class TurnlockError(Exception):
+    """The base of every error here: ``except TurnlockError`` catches what the library raises on purpose."""
+
+
+class DeclarationError(TurnlockError):
+    """A table of rows that cannot be right: raised when a machine is built, never while one runs.
+
+    Attributes:
+        table: The name of the table.
+        problems: One sentence each.
+    """
+
+    def __init__(self, table: str, problems: Sequence[str]) -> None:
+        self.table = table
+        self.problems = tuple(problems)
+        super().__init__(f"the {table} table is not valid: " + "; ".join(self.problems))
+
+
+class TransitionRefused(TurnlockError):
+    """An event that no row allows in this state. Nothing has changed.
+
+    Attributes:
+        subject: What was asked: ``"turn"`` or ``"invocation 3"``.
+        state: The state it is in, and stays in.
+        event: The event that was refused.
+        calls: Ordinals of the invocations that are open.
+    """
+
+    def __init__(self, subject: str, state: str, event: str, calls: Sequence[int] = (), hint: str = "") -> None:
+        self.subject = subject
+        self.state = state
+        self.event = event
+        self.calls = tuple(calls)
+        waiting = f" (open calls: {', '.join(map(str, self.calls))})" if self.calls else ""
+        super().__init__(f"{subject} is {state}: {event!r} is not allowed{waiting}" + (f"; {hint}" if hint else ""))
+
+
+class SessionBusy(TransitionRefused):
+    """A turn is under way, and the caller asked for an idle session.
+
+    Send with ``when_busy="steer"`` or ``"queue"`` to wait, or with ``"interrupt"`` to stop the turn.
+    """
+
+
+class InputError(TurnlockError):
+    """The engine was fed an input that no runtime may make, such as an ordinal used twice.
+
+    Nothing has changed. It is a bug of whoever feeds the engine, never of the model or of a user.
+    """
