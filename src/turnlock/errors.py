@@ -38,13 +38,17 @@ class TransitionRefused(TurnlockError):
         calls: Ordinals of the invocations that are open.
     """
 
-    def __init__(self, subject: str, state: str, event: str, calls: Sequence[int] = (), hint: str = "") -> None:
+    def __init__(
+        self, subject: str, state: str, event: str, calls: Sequence[int] = (), hint: str = ""
+    ) -> None:
         self.subject = subject
         self.state = state
         self.event = event
         self.calls = tuple(calls)
         waiting = f" (open calls: {', '.join(map(str, self.calls))})" if self.calls else ""
-        super().__init__(f"{subject} is {state}: {event!r} is not allowed{waiting}" + (f"; {hint}" if hint else ""))
+        super().__init__(
+            f"{subject} is {state}: {event!r} is not allowed{waiting}" + (f"; {hint}" if hint else "")
+        )
 
 
 class SessionBusy(TransitionRefused):

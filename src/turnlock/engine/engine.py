@@ -1,0 +1,515 @@
+"""The engine: one input in, its rows, the automatic rows to a fixed point, commands out.
+
+It owns the transcript, the registry of invocations, the inbox and the turn, and it is the only writer of
+all four. What it must not do: look at a clock, wait, or decide by an ``if`` of its own what a guard of the
+tables decides.
+
+How awkward cases run (cases of the specification in brackets):
+
+* A response is lost after a call completed [C18]: the call is an invocation like any other and goes on;
+  the next request carries it and its output. Nothing is run twice.
+* A response is lost before any call completed [C23]: nothing of it counts; after the backoff the same
+  history is asked again, with the steering messages that were held meanwhile.
+* The provider refuses a body [C51, C52]: what no answered request has carried yet goes back (messages) or
+  is replaced by a text that says so (outputs), so that the refusal cannot repeat.
+* An interrupt while tools run [C3, C55]: calls that nobody has run are cancelled, running ones are asked to
+  stop, and the turn stays ``interrupting`` until each has ended or used up its grace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from attrs import define, field
+
+from turnlock.engine import commands, inputs
+from turnlock.engine.calls import Invocation, Registry, Wait
+from turnlock.engine.commands import Command, StopReason
+from turnlock.engine.inbox import Fate, Inbox, Letter
+from turnlock.engine.inputs import Finish, Input, Mode, Trouble
+from turnlock.engine.items import Call
+from turnlock.engine.limits import Limits
+from turnlock.engine.outcome import ENDINGS, Cause, Outcome
+from turnlock.engine.transcript import Transcript
+from turnlock.engine.turn import Turn
+from turnlock.errors import InputError, SessionBusy, TransitionRefused
+from turnlock.machines import (
+    INVOCATION_MACHINE,
+    TURN_MACHINE,
+    InvocationEvent,
+    Observer,
+    Stepper,
+    TableMachine,
+    TurnEvent,
+)
+
+_EFFECTS = "Tools that were running may have had effects."
+NOTES: Mapping[StopReason, str] = MappingProxyType(
+    {
+        StopReason.INTERRUPTED: f"The user interrupted this turn. {_EFFECTS}",
+        StopReason.TURN_TIMEOUT: f"This turn ran out of time and was stopped. {_EFFECTS}",
+        StopReason.CLOSED: f"The session was closed during this turn. {_EFFECTS}",
+    }
+)
+"""The interruption note, by why the turn was stopped (R26): each says what is true."""
+
+_REST = {
+    Finish.STOP: StopReason.END_TURN,
+    Finish.LENGTH: StopReason.MAX_TOKENS,
+    Finish.FILTER: StopReason.CONTENT_FILTER,
+    Finish.PAUSE: StopReason.END_TURN,
+}
+_TROUBLE = {
+    Trouble.LOST: StopReason.FAILED,
+    Trouble.REFUSED: StopReason.REFUSED,
+    Trouble.OVERFLOW: StopReason.CONTEXT_OVERFLOW,
+    Trouble.FATAL: StopReason.FAILED,
+}
+_FAILED = frozenset({*_TROUBLE.values(), StopReason.CRASHED})
+_MOVES_MAX = 1_000  # a sound table moves the turn a few times per input; only a mutant goes on for ever
+
+
+@define(eq=False)
+class Engine:
+    """The turn engine of one session.
+
+    Attributes:
+        limits: What the session allows.
+        notes: The interruption note by stop reason; a reason that is missing has no note.
+        turn_machine: The machine of the turn; another than the shared one only to prove that a test fails.
+        invocation_machine: The same for calls.
+        transcript: The items that the next request would carry.
+        registry: The invocations.
+        inbox: The messages.
+        turn: The turn under way.
+        stepper: Fires events; its ``observe`` sees every step.
+        requests: How many requests were sent in the whole session.
+    """
+
+    limits: Limits = field(factory=Limits)
+    notes: Mapping[StopReason, str] = NOTES
+    turn_machine: TableMachine = TURN_MACHINE
+    invocation_machine: TableMachine = INVOCATION_MACHINE
+    transcript: Transcript = field(factory=Transcript)
+    registry: Registry = field(init=False)
+    inbox: Inbox = field(init=False, factory=Inbox)
+    turn: Turn = field(init=False)
+    stepper: Stepper = field(init=False)
+    requests: int = field(init=False, default=0)
+    _out: list[Command] = field(init=False, factory=list)
+    _now: float = field(init=False, default=0.0)
+
+    def __attrs_post_init__(self) -> None:
+        self.registry = Registry(self.limits.parallel)
+        self.turn = Turn(self.registry, self.inbox, self.limits.max_requests)
+        self.stepper = Stepper(self.registry.open)
+
+    def observe(self, observer: Observer | None) -> None:
+        """Let somebody see every step; None to stop."""
+        self.stepper.observe = observer
+
+    def receive(self, input: Input) -> Sequence[Command]:  # noqa: A002  # the specification's word
+        """Feed one input.
+
+        Args:
+            input: What happened. Inputs must be fed in the order in which they were recorded.
+
+        Returns:
+            What to do and to tell, in order, once the record of the input is durable.
+
+        Raises:
+            TransitionRefused: A host's call that no row allows here; nothing has changed.
+            InputError: An input that no runtime may make; nothing has changed.
+        """
+        out: list[Command] = []
+        self._out = out
+        self._now = input.at
+        _HANDLERS[type(input)](self, input)
+        moves = 0
+        while self._start_calls() or self._move_turn():
+            moves += 1
+            if moves > _MOVES_MAX:
+                raise InputError("the automatic rows reach no fixed point: the table is not sound")
+        return out
+
+    def fork(self) -> Engine:
+        """A copy that shares nothing that can change: for exploring what could happen next."""
+        copy = Engine(
+            self.limits, self.notes, self.turn_machine, self.invocation_machine, self.transcript.fork()
+        )
+        copy.registry = self.registry.fork()
+        copy.inbox = self.inbox.fork()
+        copy.turn = self.turn.fork(copy.registry, copy.inbox)
+        copy.stepper = Stepper(copy.registry.open)
+        copy.requests = self.requests
+        return copy
+
+    # ── moving ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _start_calls(self) -> bool:
+        """Try the automatic rows of the requested calls, in call order."""
+        registry, machine = self.registry, self.invocation_machine
+        if not registry.waiting:
+            return False
+        started: list[Invocation] = []
+        for invocation in registry.waiting.values():
+            for event in machine.automatic[invocation.state]:
+                if self.stepper.fire(machine, invocation, event):
+                    registry.running += 1
+                    started.append(invocation)
+                    break
+            else:
+                # Only a missing approval lets later calls pass; whatever else keeps this one keeps them.
+                if invocation.waits_for is not Wait.APPROVAL:
+                    break
+        for invocation in started:
+            del registry.waiting[invocation.ordinal]
+            self._out.append(commands.StartCall(invocation))
+        return bool(started)
+
+    def _move_turn(self) -> bool:
+        """Try the automatic rows of the turn, in the order of the table."""
+        turn, machine = self.turn, self.turn_machine
+        for event in machine.automatic[turn.state]:
+            if self.stepper.fire(machine, turn, event):
+                _ACTIONS[event](self)
+                return True
+        return False
+
+    def _fire_turn(self, event: TurnEvent) -> None:
+        self.stepper.fire(self.turn_machine, self.turn, event)
+
+    def _ask_for_turn(self) -> None:
+        """Legal in idle alone: the table decides who is busy."""
+        try:
+            self._fire_turn(TurnEvent.GO_ON)
+        except TransitionRefused as refused:
+            hint = 'wait until the turn has ended, or send with when_busy="steer", "queue" or "interrupt"'
+            raise SessionBusy(refused.subject, refused.state, refused.event, refused.calls, hint) from None
+
+    # ── the turn ────────────────────────────────────────────────────────────────────────────────────
+
+    def _begin(self) -> None:
+        self.turn.reset()
+        self._out.append(commands.TurnBegan(self.turn.number))
+        if self.limits.turn_timeout is not None:
+            due = inputs.TurnExpired(self._now + self.limits.turn_timeout, self.turn.number)
+            self._out.append(commands.SetTimer(due))
+        self._send(self.inbox.take_all())
+
+    def _dispatch(self) -> None:
+        self.transcript.add_outputs(self.registry.close_batch())
+        # A paused response goes back as it is: no message may come between (R21).
+        letters = [] if self.turn.paused else self.inbox.take_steering()
+        self.turn.paused = self.turn.ask_again = False
+        self._send(letters)
+
+    def _send(self, letters: Sequence[Letter]) -> None:
+        """The only place from which a request leaves."""
+        self.requests += 1
+        for letter in letters:
+            letter.fate = Fate.DELIVERED
+            letter.request = self.requests
+            letter.index = self.transcript.add_message(letter.message)
+        self.turn.requests += 1
+        self.turn.request = self.requests
+        length = self.transcript.mark_sent()
+        self._out.append(commands.SendRequest(self.requests, self.turn.number, length))
+        self._out.extend(commands.Delivered(letter) for letter in letters)
+
+    def _finish(self) -> None:
+        reason = self.turn.stop_reason
+        self.transcript.add_outputs(self.registry.close_batch())
+        if reason in _FAILED:
+            self._draw_line(f"the turn ended {reason}")
+        self._end_turn(reason)
+
+    def _settle(self) -> None:
+        reason = self.turn.stop_reason
+        self.transcript.add_outputs(self.registry.close_batch())
+        note = self.notes.get(reason)
+        if note:
+            self.transcript.add_note(note)
+        self._end_turn(reason)
+
+    def _end_turn(self, reason: StopReason) -> None:
+        self.turn.waking = None
+        self.turn.ticking = False
+        self._out.append(commands.TurnEnded(self.turn.number, reason, self.turn.error))
+
+    def _stop_turn(self, cause: Cause, shown: str) -> None:
+        """Every interrupt draws its line; one that finds a turn under way stops it."""
+        turn, before = self.turn, self.turn.state
+        self._fire_turn(TurnEvent.INTERRUPT)
+        self._draw_line(cause)
+        if turn.state is before:
+            return
+        turn.stop = StopReason(cause)
+        turn.waking = None
+        turn.ticking = False
+        if turn.request is not None:
+            self._out.append(commands.AbortRequest(turn.request))
+            turn.request = None
+            self._commit(shown)
+        for invocation in tuple(self.registry.open.values()):
+            self._stop_call(invocation, cause)
+
+    def _commit(self, shown: str = "") -> None:
+        for item in self.transcript.commit(self.requests, shown):
+            self._out.append(commands.SetAside(item, "the item that it belongs to was never completed"))
+
+    def _draw_line(self, reason: str) -> None:
+        self._out.extend(commands.Returned(letter) for letter in self.inbox.draw_line(reason))
+
+    def _return(self, letter: Letter, reason: str) -> None:
+        self.inbox.give_back(letter, reason)
+        self._out.append(commands.Returned(letter))
+
+    # ── calls ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _stop_call(self, invocation: Invocation, cause: Cause) -> None:
+        """Cancel what nobody has run; ask what runs to stop. The first cause is kept (R1)."""
+        if invocation.started_at is None:
+            self._end_call(invocation, Cause.NOT_STARTED)
+            return
+        self.stepper.fire(self.invocation_machine, invocation, InvocationEvent.STOP)
+        if invocation.stop_cause is None:
+            invocation.stop_cause = cause
+            self._out.append(commands.StopCall(invocation, cause))
+
+    def _end_call(
+        self,
+        invocation: Invocation,
+        cause: Cause,
+        *,
+        output: str = "",
+        partial: str = "",
+        why: str = "",
+        native: object = None,
+    ) -> None:
+        """The one place where a call gets its outcome."""
+        self.stepper.fire(self.invocation_machine, invocation, ENDINGS[cause].event)
+        since = invocation.requested_at if invocation.started_at is None else invocation.started_at
+        seconds = self._now - since
+        invocation.outcome = Outcome(invocation.state, cause, output, partial, seconds, why, native)
+        self.registry.ended(invocation)
+        self._out.append(commands.CallEnded(invocation))
+
+    def _open(self, said: _AboutCall) -> Invocation | None:
+        """The call that an input is about; None, and the input is late, when it is no longer open (R25)."""
+        invocation = self.registry.open.get(said.ordinal)
+        if invocation is None:
+            self._late(said)
+        return invocation
+
+    def _late(self, said: Input) -> None:
+        self._out.append(commands.Late(said))
+
+    # ── inputs of the host ──────────────────────────────────────────────────────────────────────────
+
+    def _on_send(self, said: inputs.Send) -> None:
+        known = self.inbox.letters.get(said.message.id)
+        if known is not None:
+            self._out.append(commands.Duplicate(known))
+            return
+        if said.mode is Mode.REJECT:
+            self._ask_for_turn()
+        elif said.mode is Mode.INTERRUPT:
+            self._stop_turn(Cause.INTERRUPTED, said.shown)
+        self._fire_turn(TurnEvent.HOLD)
+        letter = self.inbox.accept(said.message, said.mode, said.on_interrupt)
+        self._out.append(commands.Held(letter, tuple(self.registry.open.values())))
+
+    def _on_withdraw(self, said: inputs.Withdraw) -> None:
+        letter = self.inbox.letters.get(said.id)
+        if letter is None or letter.fate is not Fate.HELD:
+            self._late(said)
+        else:
+            self._return(letter, said.reason)
+
+    def _on_interrupt(self, said: inputs.Interrupt) -> None:
+        self._stop_turn(said.cause, said.shown)
+
+    def _on_turn_expired(self, said: inputs.TurnExpired) -> None:
+        if said.turn == self.turn.number and self.turn.ticking:
+            self._stop_turn(Cause.TURN_TIMEOUT, said.shown)
+        else:
+            self._late(said)
+
+    def _on_go_on(self, _said: inputs.GoOn) -> None:
+        self._ask_for_turn()
+        self.turn.asked_to_go_on = True
+
+    def _on_cancel(self, said: inputs.Cancel) -> None:
+        invocation = self.registry.open.get(said.ordinal)
+        if invocation is None:
+            about = f"invocation {said.ordinal}"
+            raise TransitionRefused(about, "not open", InvocationEvent.CANCEL, tuple(self.registry.open))
+        self._stop_call(invocation, Cause.SKIPPED)
+
+    def _on_approval_answered(self, said: inputs.ApprovalAnswered) -> None:
+        invocation = self.registry.open.get(said.ordinal)
+        if invocation is not None and not invocation.approved:
+            if said.allow:
+                invocation.approved = True
+            else:
+                self._end_call(invocation, Cause.DENIED, why=said.reason)
+        elif said.by_host:
+            about, state = f"the approval of invocation {said.ordinal}", "answered" if invocation else "dead"
+            event = "allow" if said.allow else "deny"
+            raise TransitionRefused(about, state, event, tuple(self.registry.open))
+        else:
+            self._late(said)
+
+    # ── inputs of the model ─────────────────────────────────────────────────────────────────────────
+
+    def _on_item_completed(self, said: inputs.ItemCompleted) -> None:
+        if said.request != self.turn.request:
+            self._late(said)
+            return
+        if isinstance(said.item, Call):
+            self._add_call(said.item, said.policy)
+        self.transcript.response.append(said.item)
+
+    def _add_call(self, call: Call, policy: inputs.Policy) -> None:
+        if call.ordinal <= self.registry.last_ordinal:
+            raise InputError(f"ordinal {call.ordinal} was used before: ordinals rise in a session")
+        invocation = self.registry.add(call, policy, self._now)
+        self._out.append(commands.CallRequested(invocation))
+        if policy.problem is not None:
+            self._end_call(invocation, policy.problem, why=policy.why)
+        elif policy.approval:
+            self._out.append(commands.AskApproval(invocation))
+            if self.limits.approval_deadline is not None:
+                due = inputs.ApprovalExpired(self._now + self.limits.approval_deadline, call.ordinal)
+                self._out.append(commands.SetTimer(due))
+
+    def _on_response_ended(self, said: inputs.ResponseEnded) -> None:
+        turn = self.turn
+        if said.request != turn.request:
+            self._late(said)
+            return
+        self._fire_turn(TurnEvent.RESPOND)
+        turn.request = None
+        turn.failures = 0
+        turn.rest = _REST[said.finish]
+        turn.paused = said.finish is Finish.PAUSE
+        self.transcript.accept()
+        self._commit()
+
+    def _on_response_failed(self, said: inputs.ResponseFailed) -> None:
+        turn = self.turn
+        if said.request != turn.request:
+            self._late(said)
+            return
+        self._fire_turn(TurnEvent.FAIL)
+        turn.request = None
+        if self.transcript.response_has_call:
+            self._commit()
+        else:
+            self.transcript.discard()
+            turn.ask_again = said.trouble is Trouble.LOST
+            self._out.append(commands.Discarded(said.request))
+        if said.trouble is Trouble.LOST:
+            turn.failures += 1
+            if turn.failures <= self.limits.retries:
+                self._back_off(said)
+                return
+        turn.error = said.text
+        turn.stop = _TROUBLE[said.trouble]
+        if said.trouble is Trouble.REFUSED:
+            for message in self.transcript.give_back(said.text):
+                self._return(self.inbox.letters[message.id], said.text)
+
+    def _back_off(self, said: inputs.ResponseFailed) -> None:
+        """Ask again later: after the provider's own wait, where it named one."""
+        pause = said.retry_after
+        if pause is None:
+            pause = self.limits.retry_delay(self.turn.failures)
+        self.turn.waking = said.request
+        self._out.append(commands.SetTimer(inputs.Wake(self._now + pause, said.request)))
+
+    def _on_wake(self, said: inputs.Wake) -> None:
+        if said.request != self.turn.waking:
+            self._late(said)
+            return
+        self._fire_turn(TurnEvent.WAKE)
+        self.turn.waking = None
+
+    # ── inputs of the tools ─────────────────────────────────────────────────────────────────────────
+
+    def _on_started(self, said: inputs.Started) -> None:
+        invocation = self._open(said)
+        if invocation is not None:
+            invocation.started_at = said.at
+            self._out.append(commands.RunCall(invocation))
+
+    def _on_returned(self, said: inputs.Returned) -> None:
+        invocation = self._open(said)
+        if invocation is not None:
+            self._end_call(invocation, Cause.RETURNED, output=said.output, native=said.native)
+            if invocation.policy.ends_turn and self.turn.stop is None:
+                self.turn.stop = StopReason.TOOL_ENDED
+
+    def _on_raised(self, said: inputs.Raised) -> None:
+        invocation = self._open(said)
+        if invocation is None:
+            return
+        if invocation.stop_cause is None:
+            self._end_call(invocation, Cause.RAISED, why=said.error, partial=said.partial)
+        else:  # an exception while it is being stopped is part of the stopping (R1)
+            self._end_call(invocation, invocation.stop_cause, partial=said.partial)
+
+    def _on_stopped(self, said: inputs.Stopped | inputs.GraceOver) -> None:
+        invocation = self._open(said)
+        if invocation is not None:
+            # Without a cause of ours it was stopped from outside: the session's tasks were cancelled.
+            self._end_call(invocation, invocation.stop_cause or Cause.CLOSED, partial=said.partial)
+
+    def _on_stop_asked(self, said: inputs.StopAsked) -> None:
+        invocation = self._open(said)
+        if invocation is not None:
+            self._stop_call(invocation, said.cause)
+
+    def _on_approval_expired(self, said: inputs.ApprovalExpired) -> None:
+        invocation = self.registry.open.get(said.ordinal)
+        if invocation is None or invocation.approved:
+            self._late(said)
+        else:
+            self._end_call(invocation, Cause.NO_ANSWER)
+
+
+_AboutCall = (
+    inputs.Started | inputs.Returned | inputs.Raised | inputs.Stopped | inputs.GraceOver | inputs.StopAsked
+)
+
+_ACTIONS: Mapping[StrEnum, Callable[[Engine], None]] = {
+    TurnEvent.BEGIN: Engine._begin,  # noqa: SLF001  # the tables of this very class
+    TurnEvent.DISPATCH: Engine._dispatch,  # noqa: SLF001
+    TurnEvent.FINISH: Engine._finish,  # noqa: SLF001
+    TurnEvent.SETTLE: Engine._settle,  # noqa: SLF001
+}
+
+_HANDLERS: Mapping[type, Callable[[Engine, Any], None]] = {
+    inputs.Send: Engine._on_send,  # noqa: SLF001
+    inputs.Withdraw: Engine._on_withdraw,  # noqa: SLF001
+    inputs.Interrupt: Engine._on_interrupt,  # noqa: SLF001
+    inputs.TurnExpired: Engine._on_turn_expired,  # noqa: SLF001
+    inputs.GoOn: Engine._on_go_on,  # noqa: SLF001
+    inputs.Cancel: Engine._on_cancel,  # noqa: SLF001
+    inputs.ApprovalAnswered: Engine._on_approval_answered,  # noqa: SLF001
+    inputs.ApprovalExpired: Engine._on_approval_expired,  # noqa: SLF001
+    inputs.ItemCompleted: Engine._on_item_completed,  # noqa: SLF001
+    inputs.ResponseEnded: Engine._on_response_ended,  # noqa: SLF001
+    inputs.ResponseFailed: Engine._on_response_failed,  # noqa: SLF001
+    inputs.Wake: Engine._on_wake,  # noqa: SLF001
+    inputs.Started: Engine._on_started,  # noqa: SLF001
+    inputs.Returned: Engine._on_returned,  # noqa: SLF001
+    inputs.Raised: Engine._on_raised,  # noqa: SLF001
+    inputs.Stopped: Engine._on_stopped,  # noqa: SLF001
+    inputs.GraceOver: Engine._on_stopped,  # noqa: SLF001
+    inputs.StopAsked: Engine._on_stop_asked,  # noqa: SLF001
+}

@@ -1,0 +1,156 @@
+"""Outcomes and their texts: the truth about what became of a call, in one table.
+
+The model and the front ends read the same text. A text depends on the outcome alone, so that it has the
+same bytes at every rebuild and prompt caches survive (R10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from turnlock.engine.value import value
+from turnlock.machines import InvocationEvent, InvocationState
+
+
+class Cause(StrEnum):
+    """Why a call ended. The first cause that asks a call to stop is kept (R1)."""
+
+    RETURNED = "returned"
+    RAISED = "raised"
+    DENIED = "denied"
+    NOT_STARTED = "not_started"
+    INTERRUPTED = "interrupted"
+    SKIPPED = "skipped"
+    TURN_TIMEOUT = "turn_timeout"
+    CLOSED = "closed"
+    DEADLINE = "deadline"
+    IDLE = "idle"
+    NO_ANSWER = "no_answer"
+    CUT_OFF = "cut_off"
+    BAD_ARGUMENTS = "bad_arguments"
+    UNKNOWN_TOOL = "unknown_tool"
+    LOST = "lost"
+
+
+class Effect(StrEnum):
+    """What is known of a call's side effects."""
+
+    NONE = "none"
+    DONE = "done"
+    UNKNOWN = "unknown"
+
+
+@value
+class Ending:
+    """What a cause means: the event that ends the call, what is known of its effects, what the model reads.
+
+    ``text`` may name ``{t}`` (seconds) and ``{why}``.
+    """
+
+    event: InvocationEvent
+    effect: Effect
+    text: str
+
+
+_Event = InvocationEvent
+_KILLED = Ending(
+    _Event.CANCEL,
+    Effect.UNKNOWN,
+    "Tool cancelled while it was running, after {t} s: it may have had effects.",
+)
+_EXPIRED = Ending(_Event.EXPIRE, Effect.UNKNOWN, "Tool timed out after {t} s: it may have had effects.")
+
+ENDINGS: Mapping[Cause, Ending] = MappingProxyType(
+    {
+        Cause.RETURNED: Ending(_Event.COMPLETE, Effect.DONE, ""),
+        Cause.RAISED: Ending(_Event.COMPLETE, Effect.UNKNOWN, "Tool error: {why}"),
+        Cause.DENIED: Ending(_Event.CANCEL, Effect.NONE, "Tool denied: it was not run. {why}"),
+        Cause.NOT_STARTED: Ending(
+            _Event.CANCEL, Effect.NONE, "Tool cancelled before it started: it was not run."
+        ),
+        Cause.INTERRUPTED: _KILLED,
+        Cause.SKIPPED: _KILLED,
+        Cause.TURN_TIMEOUT: _KILLED,
+        Cause.CLOSED: _KILLED,
+        Cause.DEADLINE: _EXPIRED,
+        Cause.IDLE: _EXPIRED,
+        Cause.NO_ANSWER: Ending(_Event.EXPIRE, Effect.NONE, "Tool not run: nobody approved it within {t} s."),
+        Cause.CUT_OFF: Ending(_Event.CANCEL, Effect.NONE, "Tool not run: its arguments were cut off."),
+        Cause.BAD_ARGUMENTS: Ending(
+            _Event.CANCEL, Effect.NONE, "Tool not run: its arguments are not valid: {why}"
+        ),
+        Cause.UNKNOWN_TOOL: Ending(_Event.CANCEL, Effect.NONE, "Tool not run: there is no tool {why}."),
+        Cause.LOST: Ending(
+            _Event.CANCEL,
+            Effect.UNKNOWN,
+            "Tool lost in a crash: it may have run, wholly or in part. Check before repeating it.",
+        ),
+    }
+)
+
+NO_OUTPUT = "(no output)"
+INCOMPLETE = "Output so far (incomplete):"
+
+
+@value
+class Outcome:
+    """The one terminal outcome of a call (R1).
+
+    Attributes:
+        state: The invocation's terminal state.
+        cause: Why it ended.
+        output: What the tool returned, as text; empty unless it returned.
+        partial: What the tool had printed when it ended otherwise (R7).
+        seconds: How long it ran, or waited, when the text says so; else 0.
+        why: The reason, error or name that the text quotes.
+        native: The returned value itself, where the call's kind has outputs that are not text.
+    """
+
+    state: InvocationState
+    cause: Cause
+    output: str = ""
+    partial: str = ""
+    seconds: float = 0.0
+    why: str = ""
+    native: Any = None
+
+    @property
+    def ok(self) -> bool:
+        """True when the tool returned a value."""
+        return self.cause is Cause.RETURNED
+
+    @property
+    def synthetic(self) -> bool:
+        """True when the text is ours and not the tool's."""
+        return self.cause is not Cause.RETURNED and self.cause is not Cause.RAISED
+
+    @property
+    def effect(self) -> Effect:
+        """What is known of its side effects."""
+        return ENDINGS[self.cause].effect
+
+    @property
+    def model_text(self) -> str:
+        """What the model reads: the same bytes every time, and never empty (R10)."""
+        if self.cause is Cause.RETURNED:
+            return self.output if self.output.strip() else NO_OUTPUT
+        text = ENDINGS[self.cause].text.format(t=format_seconds(self.seconds), why=self.why).rstrip()
+        return f"{text}\n{INCOMPLETE}\n{self.partial}" if self.partial else text
+
+
+def format_seconds(seconds: float) -> str:
+    """Seconds with at most one digit behind the point: ``0.5``, ``12``, ``300``."""
+    return f"{seconds:.1f}".removesuffix(".0")
+
+
+def error_text(kind: str, message: str) -> str:
+    """``Type: message``, or the type alone: an error is never without text (C61)."""
+    return f"{kind}: {message}" if message.strip() else kind
+
+
+def refused_text(reason: str) -> str:
+    """What stands in place of an output that the provider refused (R20)."""
+    return f"The output was refused by the provider ({reason}) and is left out."

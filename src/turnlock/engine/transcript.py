@@ -1,0 +1,121 @@
+"""The transcript: the items that the next request carries, always in the canonical order (R4).
+
+All calls of a response, then one output per call in call order, then the interruption note, then messages.
+It owns what of a response counts, and what becomes of items that the provider refused. Items are never
+removed to make a history valid (R16): messages are returned to their senders, outputs are replaced by a
+text that says so, reasoning whose partner was never completed is set aside and reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from attrs import define, evolve, field
+
+from turnlock.engine.calls import Invocation
+from turnlock.engine.items import Call, Item, Message, ModelItem, Note, Output, Reasoning, Text
+
+
+@define(eq=False)
+class Transcript:
+    """The items of one session.
+
+    Attributes:
+        items: What the next request would carry.
+        response: What the provider has completed of the response that it is sending.
+        accepted: How many of the items stood in a request that the provider has answered.
+        sent: How many of the items stood in the request in flight, or in the last one.
+    """
+
+    items: list[Item] = field(factory=list)
+    response: list[ModelItem] = field(factory=list)
+    accepted: int = 0
+    sent: int = 0
+
+    @classmethod
+    def of(cls, history: Iterable[Item]) -> Transcript:
+        """A transcript that goes on from items of an earlier session; they count as answered."""
+        items = list(history)
+        return cls(items, accepted=len(items))
+
+    def add_message(self, message: Message) -> int:
+        """Append a message; its index is the result."""
+        self.items.append(message)
+        return len(self.items) - 1
+
+    def add_outputs(self, batch: Iterable[Invocation]) -> None:
+        """Append the outputs of calls that have all ended, in call order."""
+        self.items.extend(
+            Output(invocation.ordinal, invocation.outcome)
+            for invocation in batch
+            if invocation.outcome is not None  # never, but for a mutant of the table that the tests run
+        )
+
+    def add_note(self, text: str) -> None:
+        """Append the interruption note."""
+        self.items.append(Note(text))
+
+    def mark_sent(self) -> int:
+        """A request leaves with everything that is here; how many items is the result."""
+        self.sent = len(self.items)
+        return self.sent
+
+    @property
+    def response_has_call(self) -> bool:
+        """A call was completed in the response that is being sent: it counts, whatever comes."""
+        return any(isinstance(item, Call) for item in self.response)
+
+    def accept(self) -> None:
+        """The provider has answered: what the request carried will not be refused again."""
+        self.accepted = self.sent
+
+    def commit(self, request: int, shown: str = "") -> Sequence[Reasoning]:
+        """Append what counts of the response.
+
+        Args:
+            request: The number of the request that it answers.
+            shown: Text of an unfinished item that the host has shown; kept without provider ids (R7).
+
+        Returns:
+            Reasoning that is set aside: the item that it belongs to was never completed.
+        """
+        response, self.response = self.response, []
+        if response or shown:
+            self.accept()
+        waiting: list[Reasoning] = []
+        for item in response:
+            if isinstance(item, Reasoning):
+                waiting.append(item)
+                continue
+            self.items.extend(waiting)
+            waiting.clear()
+            self.items.append(item)
+        if shown:
+            self.items.append(Text(shown, request))
+        return waiting
+
+    def discard(self) -> None:
+        """Nothing of the response counts."""
+        self.response.clear()
+
+    def give_back(self, reason: str) -> Sequence[Message]:
+        """The provider refused what no answered request has carried: it must not leave again (R20).
+
+        Returns:
+            The messages, removed here, for their senders. Outputs stay, with a text that says what happened.
+        """
+        kept: list[Item] = []
+        messages: list[Message] = []
+        for item in self.items[self.accepted :]:
+            if isinstance(item, Message):
+                messages.append(item)
+            elif isinstance(item, Output) and item.refused is None:
+                kept.append(evolve(item, refused=reason))
+            else:
+                kept.append(item)
+        self.items[self.accepted :] = kept
+        return messages
+
+    def fork(self) -> Transcript:
+        """A copy that shares nothing that can change."""
+        return Transcript(self.items.copy(), self.response.copy(), self.accepted, self.sent)
