@@ -1,0 +1,427 @@
+"""The strict provider: takes requests, judges them, lets the script answer, and remembers what it was sent.
+
+Owns the paths, the record of every exchange, and what the provider holds for its clients (stored responses,
+conversations). It is an ASGI application without a server: ``server`` has the doors. Must not judge or word
+anything of a dialect itself. Runs under trio.
+
+A response becomes part of what is held in the instant before its last bytes leave, and only if they leave:
+one that was cut or aborted can never be continued from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from typing import Any, Literal, TypeAlias
+
+import attrs
+import msgspec
+import trio
+from attrs import define, field, frozen, validators
+
+from turnlock.strict import chat, responses, stream_chat, stream_responses, verdict
+from turnlock.strict.answers import EPOCH, Answer, Ids
+from turnlock.strict.script import Asked, Line, Player, Script
+from turnlock.strict.verdict import Refusal
+
+Dialect: TypeAlias = Literal["openai_responses", "openai_chat"]
+End: TypeAlias = Literal["complete", "cut", "aborted"]
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+_Message: TypeAlias = MutableMapping[str, Any]
+
+_PATHS: Mapping[str, Dialect] = {"/responses": "openai_responses", "/chat/completions": "openai_chat"}
+_SECRET = ("authorization", "proxy-authorization", "api-key", "x-api-key", "cookie")
+_ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+_JSON_TYPE = ("content-type", "application/json")
+_STREAM_TYPE = ("content-type", "text/event-stream; charset=utf-8")
+
+
+class ConnectionCut(ConnectionError):
+    """Raised out of the application where the script cuts the connection: the server must just close it."""
+
+
+@frozen
+class Exchange:
+    """A request that came in, and what was answered.
+
+    Attributes:
+        number: Counts the POST requests of this provider, from 1.
+        dialect: The dialect of the path.
+        headers: In the order sent, names in lower case; keys and tokens are replaced by ``"[redacted]"``.
+        raw: The body as it came, bytes.
+        body: The decoded body; None when it is no JSON object.
+        status: The HTTP status of the answer.
+        refusal: Why it was refused; None when the script answered.
+        answer: The items that the client saw complete; for Chat Completions the one message.
+        ended: How the answer ended; None while it is on its way.
+    """
+
+    number: int
+    dialect: Dialect
+    headers: Headers
+    raw: bytes
+    body: Mapping[str, Any] | None
+    status: int = 200
+    refusal: Refusal | None = None
+    answer: tuple[Mapping[str, Any], ...] = ()
+    ended: End | None = None
+
+    @property
+    def rule(self) -> str | None:
+        """The rule that the request broke, if it broke one."""
+        return None if self.refusal is None else self.refusal.rule
+
+
+@define(eq=False)
+class Reply:
+    """An answer on its way to the client.
+
+    Whoever carries it waits ``delay`` seconds, sends the chunks, and calls ``finish`` once: with
+    ``"complete"`` just before the last chunk leaves, with ``"cut"`` behind the last chunk of a reply that is
+    ``cut`` and then breaks the connection, with ``"aborted"`` when the client has gone.
+    """
+
+    status: int
+    headers: Headers
+    chunks: tuple[bytes, ...]
+    delay: float = 0.0
+    cut: bool = False
+    ended: End | None = field(default=None, init=False)
+    _on_end: Callable[[End], None] | None = field(default=None, repr=False)
+
+    def finish(self, how: End) -> None:
+        """Record how the answer ended; the first time counts."""
+        if self.ended is None:
+            self.ended = how
+            if self._on_end is not None:
+                self._on_end(how)
+
+
+@define(eq=False)
+class StrictProvider:
+    """A provider that answers from a script, and refuses every history that OpenAI would refuse.
+
+    Args:
+        script: What it says.
+        dialect: The only dialect that it speaks; requests of the other one get a 404. None speaks both.
+
+    It answers ``POST …/responses``, ``POST …/chat/completions``, ``GET …/models`` and ``GET …/exchanges``
+    (what came in so far) under any prefix. A refused request uses up nothing of the script. A conversation
+    begins with the first request that names it.
+    """
+
+    script: Script
+    dialect: Dialect | None = field(
+        default=None, kw_only=True, validator=validators.optional(validators.in_(tuple(_PATHS.values())))
+    )
+    _player: Player = field(init=False)
+    _ids: Ids = field(factory=Ids, init=False)
+    _exchanges: list[Exchange] = field(factory=list, init=False)
+    _held: dict[str, tuple[responses.Item, ...]] = field(factory=dict, init=False)
+    _stored: dict[str, responses.Item] = field(factory=dict, init=False)
+    _busy: set[str] = field(factory=set, init=False)
+
+    @_player.default
+    def _new_player(self) -> Player:
+        return Player(self.script)
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """Every POST request of a dialect so far, in the order of arrival."""
+        return tuple(self._exchanges)
+
+    @property
+    def bodies(self) -> tuple[Mapping[str, Any], ...]:
+        """The decoded bodies of the exchanges; what was no JSON object is left out."""
+        return tuple(exchange.body for exchange in self._exchanges if exchange.body is not None)
+
+    # --- one request
+
+    def respond(self, method: str, path: str, headers: Iterable[tuple[str, str]], raw: bytes) -> Reply:
+        """Take a request and decide on its answer, without sending anything.
+
+        Args:
+            method: The HTTP method.
+            path: The path, under any prefix.
+            headers: Names and values.
+            raw: The body, bytes.
+        """
+        path = path.rstrip("/")
+        wanted = next((wanted for end, wanted in _PATHS.items() if path.endswith(end)), None)
+        if wanted is None:
+            return self._look(method, path)
+        if method != "POST":
+            refusal = Refusal(
+                "HTTP-METHOD", f"Not allowed to {method} on {path}.", 405, code="method_not_supported"
+            )
+            return _refused(refusal, ("allow", "POST"))
+        exchange = Exchange(len(self._exchanges) + 1, wanted, _redacted(headers), raw, _decoded(raw))
+        if self.dialect not in {None, wanted}:
+            return self._refuse(exchange, _unknown_url(method, path))
+        if exchange.body is None:
+            return self._refuse(
+                exchange, Refusal("HTTP-JSON", "We could not parse the JSON body of your request.")
+            )
+        if wanted == "openai_chat":
+            return self._chat(exchange, exchange.body)
+        return self._responses(exchange, exchange.body)
+
+    def _look(self, method: str, path: str) -> Reply:
+        if method == "GET" and path.endswith("/models"):
+            model = {"id": "script", "object": "model", "created": EPOCH, "owned_by": "turnlock"}
+            return _json(200, {"object": "list", "data": [model]})
+        if method == "GET" and path.endswith("/exchanges"):
+            return _json(200, [_shown(exchange) for exchange in self._exchanges])
+        return _refused(_unknown_url(method, path))
+
+    def _chat(self, exchange: Exchange, body: Mapping[str, Any]) -> Reply:
+        refusal = chat.judge(body)
+        if refusal is not None:
+            return self._refuse(exchange, refusal)
+        asked = stream_chat.asked(body["messages"], exchange.raw)
+        line = self._player.choose(asked)
+        if line is None:
+            return self._refuse(exchange, _nothing_left(asked))
+        if line.status is not None:
+            return self._fail(exchange, line, line.status)
+        foreign = [call.kind for call in line.calls if call.kind not in stream_chat.KINDS]
+        if foreign:
+            message = (
+                f"Line {line.number} of the script has a {foreign[0]} call, which Chat Completions lacks."
+            )
+            return self._refuse(exchange, Refusal("SCRIPT", message, 422, code="no_such_kind"))
+        answer = stream_chat.answer(line, body, self._ids)
+        return self._send(exchange, line, answer)
+
+    def _responses(self, exchange: Exchange, body: Mapping[str, Any]) -> Reply:
+        conversation = _conversation(body)
+        before, refusal = self._holdings(body, conversation)
+        refusal = refusal or responses.judge(body, held=before, stored=self._stored)
+        if refusal is not None:
+            return self._refuse(exchange, refusal)
+        sent = responses.resolved(body, self._stored)
+        asked = stream_responses.asked([*before, *sent], exchange.raw)
+        line = self._player.choose(asked)
+        if line is None:
+            return self._refuse(exchange, _nothing_left(asked))
+        if line.status is not None:
+            return self._fail(exchange, line, line.status)
+        answer = stream_responses.answer(line, body, self._ids)
+        if conversation is not None:
+            self._busy.add(conversation)
+
+        def settle(how: End) -> None:
+            self._busy.discard(conversation or "")
+            if how == "complete":
+                now = (*before, *sent, *answer.items)
+                if conversation is not None:
+                    self._held[conversation] = now
+                if body.get("store") is not False:
+                    self._held[answer.id] = now
+                    self._stored.update(
+                        (item["id"], item) for item in (*sent, *answer.items) if item.get("id")
+                    )
+
+        return self._send(exchange, line, answer, settle)
+
+    def _holdings(
+        self, body: Mapping[str, Any], conversation: str | None
+    ) -> tuple[tuple[responses.Item, ...], Refusal | None]:
+        """What is held for a request, or why that cannot be said."""
+        previous = body.get("previous_response_id")
+        if conversation in self._busy:
+            message = (
+                "Another process is currently operating on this conversation. Please retry in a few seconds."
+            )
+            return (), Refusal("RESP-CONV-LOCK", message, code="conversation_locked", param="conversation")
+        if previous is None:
+            return self._held.get(conversation or "", ()), None
+        if not isinstance(previous, str):
+            return (), verdict.wrong_type("previous_response_id", "a string", previous)
+        if previous not in self._held:
+            message = f"Previous response with id '{previous}' not found."
+            code = "previous_response_not_found"
+            return (), Refusal("PREVIOUS-NOT-FOUND", message, code=code, param="previous_response_id")
+        return self._held[previous], None
+
+    # --- how it is answered and recorded
+
+    def _refuse(self, exchange: Exchange, refusal: Refusal) -> Reply:
+        self._exchanges.append(
+            attrs.evolve(exchange, status=refusal.status, refusal=refusal, ended="complete")
+        )
+        return _refused(refusal)
+
+    def _fail(self, exchange: Exchange, line: Line, status: int) -> Reply:
+        self._exchanges.append(attrs.evolve(exchange, status=status))
+        kind = _ERROR_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
+        message = line.message or f"The script answers this request with status {status}."
+        body = Refusal("SCRIPT", message, status, type=kind, code=line.code).body()
+        headers = [_JSON_TYPE, _request_id(exchange)]
+        if line.retry_after is not None:
+            headers.append(("retry-after", f"{line.retry_after}"))
+        return Reply(
+            status,
+            tuple(headers),
+            (msgspec.json.encode(body),),
+            delay=line.delay,
+            on_end=lambda how: self._ended(exchange.number, how),
+        )
+
+    def _send(
+        self, exchange: Exchange, line: Line, answer: Answer, settle: Callable[[End], None] | None = None
+    ) -> Reply:
+        self._exchanges.append(attrs.evolve(exchange, answer=answer.items))
+
+        def on_end(how: End) -> None:
+            if settle is not None:
+                settle(how)
+            self._ended(exchange.number, how)
+
+        streams = exchange.body is not None and bool(exchange.body.get("stream"))
+        headers = (_STREAM_TYPE if streams else _JSON_TYPE, _request_id(exchange))
+        return Reply(200, headers, answer.chunks, delay=line.delay, cut=answer.cut, on_end=on_end)
+
+    def _ended(self, number: int, how: End) -> None:
+        self._exchanges[number - 1] = attrs.evolve(self._exchanges[number - 1], ended=how)
+
+    # --- ASGI
+
+    async def __call__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[_Message]],
+        send: Callable[[_Message], Awaitable[None]],
+    ) -> None:
+        """The ASGI application.
+
+        Raises:
+            ConnectionCut: The script cuts the connection here.
+        """
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "http":
+            raw = await _read(receive)
+            if raw is not None:
+                headers = [
+                    (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
+                ]
+                await _carry(self.respond(scope["method"], scope["path"], headers, raw), receive, send)
+
+
+async def _live(
+    receive: Callable[[], Awaitable[_Message]], send: Callable[[_Message], Awaitable[None]]
+) -> None:
+    for stage in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{stage}.complete"})
+
+
+async def _read(receive: Callable[[], Awaitable[_Message]]) -> bytes | None:
+    """The whole body; None when the client left before it had sent it."""
+    raw = b""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        raw += message.get("body", b"")
+        more = message.get("more_body", False)
+    return raw
+
+
+async def _carry(
+    reply: Reply, receive: Callable[[], Awaitable[_Message]], send: Callable[[_Message], Awaitable[None]]
+) -> None:
+    """Send a reply, unless the client leaves first."""
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_watch, receive, nursery.cancel_scope)
+            await trio.sleep(reply.delay)
+            headers = [(name.encode(), value.encode()) for name, value in reply.headers]
+            await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+            for at, chunk in enumerate(reply.chunks, start=1):
+                whole = at == len(reply.chunks) and not reply.cut
+                if whole:
+                    reply.finish("complete")
+                await send({"type": "http.response.body", "body": chunk, "more_body": not whole})
+            if reply.cut:
+                reply.finish("cut")
+            nursery.cancel_scope.cancel()
+    finally:
+        reply.finish("aborted")  # says nothing where it has ended otherwise
+    if reply.cut and reply.ended == "cut":
+        raise ConnectionCut("the script cuts the connection here")
+
+
+async def _watch(receive: Callable[[], Awaitable[_Message]], sending: trio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    sending.cancel()
+
+
+# --- small parts
+
+
+def _json(status: int, body: object, *headers: tuple[str, str]) -> Reply:
+    return Reply(status, (_JSON_TYPE, *headers), (msgspec.json.encode(body),))
+
+
+def _refused(refusal: Refusal, *headers: tuple[str, str]) -> Reply:
+    return _json(refusal.status, refusal.body(), *headers)
+
+
+def _unknown_url(method: str, path: str) -> Refusal:
+    return Refusal("HTTP-PATH", f"Unknown request URL: {method} {path}.", 404, code="unknown_url")
+
+
+def _nothing_left(asked: Asked) -> Refusal:
+    said = f"the last user text is {_short(asked.text)!r}" if asked.text else "it has no user text"
+    message = (
+        f"The script has no line for this request: {said}, and {len(asked.answers)} answers stand behind it. "
+        'Add a line, with "when" if it is for this text only.'
+    )
+    return Refusal("SCRIPT", message, 422, code="no_line_left")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:80]}…"
+
+
+def _request_id(exchange: Exchange) -> tuple[str, str]:
+    return "x-request-id", f"req_{exchange.number:05d}"
+
+
+def _redacted(headers: Iterable[tuple[str, str]]) -> Headers:
+    lower = ((name.lower(), value) for name, value in headers)
+    return tuple((name, "[redacted]" if name in _SECRET else value) for name, value in lower)
+
+
+def _decoded(raw: bytes) -> Mapping[str, Any] | None:
+    try:
+        body = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _conversation(body: Mapping[str, Any]) -> str | None:
+    named = body.get("conversation")
+    if isinstance(named, dict):
+        named = named.get("id")
+    return named if isinstance(named, str) else None
+
+
+def _shown(exchange: Exchange) -> dict[str, Any]:
+    """An exchange as JSON; the raw bytes are left out, the body says the same."""
+    message = None if exchange.refusal is None else exchange.refusal.message
+    return {
+        "number": exchange.number,
+        "dialect": exchange.dialect,
+        "status": exchange.status,
+        "rule": exchange.rule,
+        "message": message,
+        "ended": exchange.ended,
+        "headers": exchange.headers,
+        "body": exchange.body,
+        "answer": exchange.answer,
+    }

@@ -1,0 +1,164 @@
+"""The doors of the strict provider: over loopback for any client, and inside the process for an SDK.
+
+Owns the server (hypercorn's trio worker) and the transport (httpx2). Everything else of the room does without
+the two, so this file is imported by name and needs the extra ``demo``. Prints nothing and logs nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from typing import Any, Protocol
+
+import httpx2
+import hypercorn.trio
+import trio
+from attrs import define
+from hypercorn.config import Config
+
+from turnlock.strict.app import ConnectionCut, Reply, StrictProvider
+
+_HOST = "127.0.0.1"
+
+
+class Started(Protocol):
+    """What ``nursery.start`` hands in, to be told that the server has started and where."""
+
+    def started(self, value: str, /) -> None:
+        """Say so."""
+
+
+async def serve(
+    provider: StrictProvider, *, port: int = 0, task_status: Started = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Serve a provider on loopback until cancelled.
+
+    Args:
+        provider: The provider.
+        port: The port; 0 takes a free one.
+        task_status: ``await nursery.start(serve, provider)`` returns the base URL, once connections are
+            taken.
+
+    Raises:
+        OSError: The port cannot be bound.
+
+    When cancelled it ends the answers on their way, as aborted, and closes every connection. A client whose
+    answer had not begun gets a 500.
+    """
+    listener = socket.socket()
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((_HOST, port))
+        port = listener.getsockname()[1]
+    except BaseException:
+        listener.close()
+        raise
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]  # bound here, so that a taken port is a plain OSError
+    config.errorlog = None
+    config.graceful_timeout = 1.0  # seconds; a bound, the answers end at once
+    config.keep_alive_timeout = math.inf
+    closing = trio.Event()
+
+    async with trio.open_nursery() as nursery:
+
+        async def run(*, task_status: Any) -> None:  # noqa: ANN401 - it only passes through
+            # The server closes its connections only when it is told to stop; a cancelled one drops them.
+            with trio.CancelScope(shield=True):
+                await hypercorn.trio.serve(
+                    _ending(provider, closing),
+                    config,
+                    shutdown_trigger=closing.wait,
+                    task_status=task_status,
+                    mode="asgi",
+                )
+            nursery.cancel_scope.cancel()  # it takes a Ctrl-C that strikes inside it as an order to stop
+
+        with trio.CancelScope(shield=True):  # takes an instant; interrupted, nobody would end what was begun
+            await nursery.start(run)
+        task_status.started(f"http://{_HOST}:{port}/v1")
+        try:
+            await trio.sleep_forever()
+        finally:
+            closing.set()
+
+
+def _ending(provider: StrictProvider, closing: trio.Event) -> Callable[..., Awaitable[None]]:
+    """The application, ended where it stands when ``closing`` is set."""
+
+    async def app(
+        scope: MutableMapping[str, Any], receive: Callable[..., Any], send: Callable[..., Any]
+    ) -> None:
+        if scope["type"] == "lifespan":
+            await provider(scope, receive, send)
+            return
+        async with trio.open_nursery() as nursery:
+
+            async def end() -> None:
+                await closing.wait()
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(end)
+            # An application that returns in the middle of a body makes the server close the connection as it
+            # is.
+            with suppress(ConnectionCut):
+                await provider(scope, receive, send)
+            nursery.cancel_scope.cancel()
+
+    return app
+
+
+class InProcess(httpx2.AsyncBaseTransport):
+    """A provider as the transport of an HTTP client, without sockets: streams, delays and cuts are real.
+
+    ``AsyncOpenAI(http_client=httpx2.AsyncClient(transport=InProcess(provider)), base_url="http://strict/v1",
+    …)``
+
+    Works with trio's virtual clocks, where sockets do not: with them, time would pass while bytes are under
+    way. (``httpx2.ASGITransport(provider)`` works as well, but it hands over a body only when it is whole.)
+    """
+
+    def __init__(self, provider: StrictProvider) -> None:
+        self._provider = provider
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Answer one request.
+
+        Raises:
+            httpx2.ReadTimeout: The script delays the answer for longer than the client waits.
+        """
+        raw = await request.aread()
+        reply = self._provider.respond(request.method, request.url.path, request.headers.multi_items(), raw)
+        patience = request.extensions.get("timeout", {}).get("read")
+        late = patience is not None and reply.delay > patience
+        try:
+            await trio.sleep(patience if late else reply.delay)
+        except trio.Cancelled:
+            reply.finish("aborted")
+            raise
+        if late:
+            reply.finish("aborted")
+            raise httpx2.ReadTimeout("the script delays this answer", request=request)
+        return httpx2.Response(reply.status, headers=reply.headers, stream=_Body(reply))
+
+
+@define(eq=False)
+class _Body(httpx2.AsyncByteStream):
+    """The body of a reply, chunk by chunk."""
+
+    reply: Reply
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for at, chunk in enumerate(self.reply.chunks, start=1):
+            await trio.lowlevel.checkpoint()
+            if at == len(self.reply.chunks) and not self.reply.cut:
+                self.reply.finish("complete")
+            yield chunk
+        if self.reply.cut:
+            self.reply.finish("cut")
+            raise httpx2.RemoteProtocolError("peer closed connection without sending complete message body")
+
+    async def aclose(self) -> None:
+        self.reply.finish("aborted")
