@@ -33,6 +33,7 @@ from turnlock.engine.inputs import (
 from turnlock.engine.items import (
     Call as Call,
     CallKind as CallKind,
+    Content as Content,
     Item as Item,
     Message as Message,
     ModelItem as ModelItem,

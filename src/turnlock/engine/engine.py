@@ -18,7 +18,7 @@ How awkward cases run (cases of the specification in brackets):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -30,7 +30,7 @@ from turnlock.engine.calls import Invocation, Registry, Wait
 from turnlock.engine.commands import Command, StopReason
 from turnlock.engine.inbox import Fate, Inbox, Letter
 from turnlock.engine.inputs import Finish, Input, Mode, Trouble
-from turnlock.engine.items import Call
+from turnlock.engine.items import Call, Item, ModelItem
 from turnlock.engine.limits import Limits
 from turnlock.engine.outcome import ENDINGS, Cause, Outcome
 from turnlock.engine.transcript import Transcript
@@ -106,6 +106,20 @@ class Engine:
         self.registry = Registry(self.limits.parallel)
         self.turn = Turn(self.registry, self.inbox, self.limits.max_requests)
         self.stepper = Stepper(self.registry.open)
+
+    @classmethod
+    def with_history(
+        cls, history: Iterable[Item], limits: Limits | None = None, notes: Mapping[StopReason, str] = NOTES
+    ) -> Engine:
+        """An engine that goes on from the items of an earlier session; they count as answered."""
+        items = list(history)
+        engine = cls(limits or Limits(), notes, transcript=Transcript(items, accepted=len(items)))
+        for item in items:
+            if isinstance(item, Call):
+                engine.registry.last_ordinal = max(engine.registry.last_ordinal, item.ordinal)
+            if isinstance(item, ModelItem):
+                engine.requests = max(engine.requests, item.request)
+        return engine
 
     def observe(self, observer: Observer | None) -> None:
         """Let somebody see every step; None to stop."""

@@ -98,11 +98,16 @@ class Withdraw:
 
 @value
 class Interrupt:
-    """The host stops the turn. ``shown`` is the text that the model had shown of an unfinished item (R7)."""
+    """The host stops the turn.
+
+    ``shown`` is the text that the model had shown of an unfinished item (R7); ``reason`` is the host's own,
+    for the record.
+    """
 
     at: float
     cause: Cause = Cause.INTERRUPTED
     shown: str = ""
+    reason: str = ""
 
 
 @value

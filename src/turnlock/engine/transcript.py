@@ -32,12 +32,6 @@ class Transcript:
     accepted: int = 0
     sent: int = 0
 
-    @classmethod
-    def of(cls, history: Iterable[Item]) -> Transcript:
-        """A transcript that goes on from items of an earlier session; they count as answered."""
-        items = list(history)
-        return cls(items, accepted=len(items))
-
     def add_message(self, message: Message) -> int:
         """Append a message; its index is the result."""
         self.items.append(message)
