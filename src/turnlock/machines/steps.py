@@ -88,7 +88,10 @@ class Stepper:
             moved = machine.triggers[event](subject)
         except MachineError:
             self._witness(Verdict.REFUSED, machine, subject, source, event)
-            raise TransitionRefused(subject.label, source, event, tuple(self.open_calls)) from None
+            # Plain strings: the error is for people, and quotes the event as they write it.
+            raise TransitionRefused(
+                subject.label, source.value, event.value, tuple(self.open_calls)
+            ) from None
         if self.observe is not None:
             self._witness(Verdict.ACCEPTED if moved else Verdict.WAITING, machine, subject, source, event)
         return moved
