@@ -63,3 +63,31 @@ class InputError(TurnlockError):
 
     Nothing has changed. It is a bug of whoever feeds the engine, never of the model or of a user.
     """
+
+
+class JournalError(TurnlockError):
+    """The journal cannot be written, read or owned. The session stops: nothing runs without its record."""
+
+
+class SessionClosed(TurnlockError):
+    """The session is closed, or was never opened: use it inside its ``async with`` block."""
+
+
+class ModelError(TurnlockError):
+    """A model adapter could not get a response.
+
+    Attributes:
+        trouble: ``lost`` (ask again), ``refused`` (the body), ``overflow`` (of the context), ``fatal``.
+        text: The provider's own text.
+        status: The HTTP status, where there was one.
+        retry_after: Seconds, where the provider asked for a wait.
+    """
+
+    def __init__(
+        self, trouble: str, text: str, *, status: int | None = None, retry_after: float | None = None
+    ) -> None:
+        self.trouble = trouble
+        self.text = text
+        self.status = status
+        self.retry_after = retry_after
+        super().__init__(f"{trouble}{f' ({status})' if status else ''}: {text}")

@@ -26,7 +26,7 @@ class Wait(StrEnum):
     EARLIER = "earlier"
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Invocation:
     """The life of one tool call. Hosts read it; only the engine changes it.
 
@@ -43,14 +43,17 @@ class Invocation:
     """
 
     call: Call
-    policy: Policy = field(repr=False)
-    registry: Registry = field(repr=False)
+    policy: Policy
+    registry: Registry
     requested_at: float
     state: InvocationState = InvocationState.REQUESTED
     approved: bool = True
     started_at: float | None = None
     stop_cause: Cause | None = None
     outcome: Outcome | None = None
+
+    def __repr__(self) -> str:
+        return f"<Invocation {self.call.ordinal} {self.call.name}: {self.state}>"
 
     @property
     def ordinal(self) -> int:

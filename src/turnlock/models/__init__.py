@@ -1,0 +1,27 @@
+"""Models: adapters over the providers' SDKs, and one that plays a script in process.
+
+    base.py      what an adapter is
+    scripted.py  a model that says what it was told to
+    openai.py    OpenAI Responses and Chat Completions, over the official client (extra ``openai``)
+    names.py     "openai:gpt-5" and other names -> adapters
+
+Names are the only thing that imports an SDK, and only when asked for it.
+"""
+
+from turnlock.models.base import (
+    Model as Model,
+    Prefix as Prefix,
+    Request as Request,
+    Response as Response,
+    Sink as Sink,
+    Usage as Usage,
+)
+from turnlock.models.names import resolve as resolve
+from turnlock.models.scripted import (
+    Fail as Fail,
+    Invoke as Invoke,
+    Pause as Pause,
+    Say as Say,
+    Scripted as Scripted,
+    Stop as Stop,
+)

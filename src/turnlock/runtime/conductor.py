@@ -1,0 +1,494 @@
+"""Performs what the engine commands: requests, tools, approvals, timers, and what hosts are told.
+
+It owns the session's view of the outside: receipts, who waits for which turn, the streams of events, the
+arguments that were read for each call. It decides nothing; every command has one method here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+from weakref import WeakSet
+
+import trio
+from attrs import define, field, frozen
+
+from turnlock.engine import (
+    Call,
+    CallKind,
+    Cause,
+    Engine,
+    Fate,
+    Invocation,
+    Letter,
+    Policy,
+    StopReason,
+    Text,
+    commands,
+    inputs,
+)
+from turnlock.engine.inputs import PLAIN
+from turnlock.journal import RequestSent as RequestRecord
+from turnlock.machines import Step
+from turnlock.models import Usage
+from turnlock.runtime import events
+from turnlock.runtime.logs import Log, about
+from turnlock.runtime.owner import Owner
+from turnlock.runtime.requester import Flight, Requester
+from turnlock.runtime.results import Receipt, TurnRecord, TurnResult
+from turnlock.runtime.streams import EventStream
+from turnlock.runtime.supervisor import Run, Supervisor
+from turnlock.runtime.watchdog import Watchdog
+from turnlock.tools import BadArguments, Tool, tool
+from turnlock.tools.output import describe, spool
+from turnlock.wire import Decoded
+
+
+@frozen
+class Allow:
+    """An approval: the call may run."""
+
+
+@frozen
+class Deny:
+    """A denial: the call is not run, and the model reads the reason."""
+
+    reason: str = ""
+
+
+Answer: TypeAlias = Allow | Deny | bool
+Approve: TypeAlias = Callable[[Invocation], Answer | Awaitable[Answer]]
+
+
+@define(eq=False)
+class Ticket:
+    """Somebody waits for the turn that carries a message, or that was asked for without one.
+
+    Attributes:
+        send: The message to send; None to go on without one.
+        receipt: What became of the message.
+        turn: The turn that carries it, once one does.
+        result: How that turn went.
+        error: Why there will be no result.
+        done: There is a result or an error.
+    """
+
+    send: inputs.Send | None
+    receipt: Receipt | None = None
+    turn: int | None = None
+    result: TurnResult | None = None
+    error: BaseException | None = None
+    done: trio.Event = field(factory=trio.Event)
+
+    def finish(self, result: TurnResult) -> None:
+        """There is a result."""
+        self.result = result
+        self.done.set()
+
+
+@frozen
+class _Due:
+    """An input whose time comes; whether it still means anything is for the engine to say."""
+
+    input: inputs.Wake | inputs.ApprovalExpired | inputs.TurnExpired
+    over = False
+
+
+def _mcp_approval(**_request: object) -> str:
+    """What runs when an MCP approval request was allowed: nothing here, the provider goes on."""
+    return "approved"
+
+
+_MCP_APPROVAL = tool(name="mcp_approval", kind=CallKind.MCP_APPROVAL, approval=True)(_mcp_approval)
+
+
+@define(eq=False)
+class Conductor:
+    """Performs the commands of one session's engine.
+
+    Attributes:
+        session: The session's id.
+        engine: The engine, to read.
+        tools: The tools by name.
+        approve: Answers for calls that need an approval.
+        log: The session's log.
+        spawn: Starts a task of the session.
+        clock: The current time, in seconds, on trio's clock.
+        epoch: The session's time zero on it.
+        watchdog: Calls back when a time has come.
+        keeps_requests: The journal wants the bodies of requests.
+        streams: Who listens.
+        listened: Somebody listens, or did: events are made.
+        record: What is remembered of the turn under way.
+        usage: What the session has cost.
+    """
+
+    session: str
+    engine: Engine
+    tools: Mapping[str, Tool]
+    approve: Approve | None
+    log: Log
+    spawn: Callable[..., None]
+    clock: Callable[[], float]
+    epoch: float
+    watchdog: Watchdog
+    keeps_requests: bool
+    owner: Owner = field(init=False)
+    requester: Requester = field(init=False)
+    supervisor: Supervisor = field(init=False)
+    streams: WeakSet[EventStream] = field(factory=WeakSet, init=False)
+    listened: bool = field(default=False, init=False)
+    record: TurnRecord = field(factory=lambda: TurnRecord(0), init=False)
+    usage: Usage = field(factory=Usage, init=False)
+    receipts: dict[str, Receipt] = field(factory=dict, init=False)
+    tickets: dict[str, Ticket] = field(factory=dict, init=False)  # by message id, while it is held
+    going_on: list[Ticket] = field(factory=list, init=False)  # asked for a turn without a message
+    riding: list[Ticket] = field(factory=list, init=False)  # on the turn under way
+    rested: trio.Event = field(factory=trio.Event, init=False)  # set whenever a turn ends
+    _policies: dict[str, Policy] = field(factory=dict, init=False)
+    _read: dict[int, tuple[Tool, dict[str, Any]]] = field(factory=dict, init=False)
+    _asking: dict[int, trio.CancelScope] = field(factory=dict, init=False)
+    _spooled: dict[int, Any] = field(factory=dict, init=False)
+    _positions: Sequence[int | None] | None = field(default=None, init=False)
+
+    def now(self) -> float:
+        """The session's clock, in seconds."""
+        return self.clock() - self.epoch
+
+    def tell(self, event: events.Event) -> None:
+        """Tell whoever listens."""
+        streams = tuple(self.streams)
+        for stream in streams:
+            stream.put(event)
+        self.listened = bool(streams)
+
+    def witness(self, step: Step) -> None:
+        """Log one event that was tried."""
+        self.log.step(step, self.record.number)
+
+    def _receipt(self, letter: Letter) -> Receipt:
+        """The one receipt of a message; who sent it with a ticket finds it there."""
+        receipt = self.receipts.get(letter.message.id)
+        if receipt is None:
+            receipt = self.receipts[letter.message.id] = Receipt(letter, self._holding)
+            ticket = self.tickets.get(receipt.id)
+            if ticket is not None:
+                ticket.receipt = receipt
+        return receipt
+
+    def _holding(self) -> tuple[Invocation, ...]:
+        return tuple(self.engine.registry.open.values())
+
+    # ── what the tools say of an item ───────────────────────────────────────────────────────────────
+
+    def completed(self, decoded: Decoded) -> Policy:
+        """Which rules a call follows; for one that cannot run, why (C19)."""
+        call = decoded.item
+        if isinstance(call, Text):
+            self.record.add_text(call.request, call.text)
+        if not isinstance(call, Call):
+            return PLAIN
+        if decoded.problem is not None:
+            return Policy(problem=decoded.problem, why=decoded.why)
+        found = self._find(call)
+        if found is None:
+            return Policy(problem=Cause.UNKNOWN_TOOL, why=call.name)
+        try:
+            arguments = found.read(call.arguments)
+        except BadArguments as error:
+            return Policy(problem=Cause.BAD_ARGUMENTS, why=str(error))
+        self._read[call.ordinal] = found, arguments
+        policy = self._policies.get(found.name)
+        if policy is None:
+            approval = self.approve is not None if found.approval is None else found.approval
+            policy = Policy(approval=approval, exclusive=found.exclusive, ends_turn=found.ends_turn)
+            self._policies[found.name] = policy
+        return policy
+
+    def _find(self, call: Call) -> Tool | None:
+        if call.kind is CallKind.MCP_APPROVAL:
+            return _MCP_APPROVAL
+        plain = call.kind is CallKind.FUNCTION or call.kind is CallKind.CUSTOM
+        found = self.tools.get(call.name if plain else call.kind)
+        return found if found is not None and found.kind is call.kind else None
+
+    # ── requests ────────────────────────────────────────────────────────────────────────────────────
+
+    def send_request(self, command: commands.SendRequest) -> None:
+        self.record.requests += 1
+        items = self.engine.transcript.items
+        sent = self.requester.send(command.number, command.turn, items, command.length)
+        self._positions = sent.positions
+        if self.keeps_requests and sent.body and sent.problem is None:
+            self.owner.note(RequestRecord(self.now(), command.number, sent.body))
+        if self.log.on:
+            event = "request.sent" if sent.problem is None else "request.refused"
+            problem = {"problem": sent.problem} if sent.problem else {}
+            self.log.debug(event, turn=command.turn, request=command.number, items=command.length, **problem)
+        if self.listened:
+            self.tell(events.RequestSent(command.turn, command.number, command.length))
+
+    def abort_request(self, command: commands.AbortRequest) -> None:
+        shown = self.requester.abort()
+        if shown:
+            self.record.add_text(command.number, shown)
+        self.log.debug("request.aborted", turn=self.record.number, request=command.number)
+
+    def discarded(self, command: commands.Discarded) -> None:
+        self.log.debug("response.discarded", turn=self.record.number, request=command.request)
+        self.record.texts.clear()
+        if self.listened:
+            self.tell(events.TextDiscarded(self.record.number, command.request))
+
+    def set_aside(self, command: commands.SetAside) -> None:
+        kind = type(command.item).__name__
+        self.log.debug("item.set_aside", turn=self.record.number, item=kind, reason=command.reason)
+
+    def late(self, command: commands.Late) -> None:
+        late = command.input
+        if isinstance(late, inputs.TurnExpired):
+            self.requester.release()
+        fields = {
+            name: getattr(late, name) for name in ("request", "ordinal", "turn", "id") if hasattr(late, name)
+        }
+        self.log.debug("late", input=type(late).__name__, **fields)
+
+    def heard(self, what: str, flight: Flight, info: Any) -> None:  # noqa: ANN401  # a delta or a usage
+        """What an adapter tells that is no input."""
+        number = flight.request.number
+        if what == "usage":
+            self.record.usage += info
+            self.usage += info
+        elif what == "stuck":
+            self.log.warning("request.stuck", turn=flight.turn, request=number)
+        elif what == "reasoning":
+            if self.listened:
+                self.tell(events.ReasoningDelta(flight.turn, number, info))
+        elif self.listened:
+            self.tell(events.TextDelta(flight.turn, number, info))
+
+    # ── calls ───────────────────────────────────────────────────────────────────────────────────────
+
+    def call_requested(self, command: commands.CallRequested) -> None:
+        self.record.calls.append(command.invocation)
+        if self.listened:
+            self.tell(events.CallRequested(self.record.number, command.invocation))
+
+    def start_call(self, command: commands.StartCall) -> None:
+        self.owner.post(inputs.Started(self.now(), command.invocation.call.ordinal))
+
+    def run_call(self, command: commands.RunCall) -> None:
+        invocation = command.invocation
+        found, arguments = self._read.pop(invocation.call.ordinal)
+        self.supervisor.run(invocation, found, arguments)
+        if self.listened:
+            self.tell(events.CallStarted(self.record.number, invocation))
+
+    def stop_call(self, command: commands.StopCall) -> None:
+        self.supervisor.stop(command.invocation)
+        if self.listened:
+            self.tell(events.CallStopping(self.record.number, command.invocation))
+
+    def call_ended(self, command: commands.CallEnded) -> None:
+        invocation = command.invocation
+        ordinal = invocation.call.ordinal
+        self._read.pop(ordinal, None)
+        if ordinal in self._asking:
+            self._asking[ordinal].cancel(reason="the call is over")
+        spooled = self._spooled.pop(ordinal) if ordinal in self._spooled else None
+        if self.log.on and invocation.outcome is not None:
+            self.log.debug(
+                "call.ended", turn=self.record.number, **about(invocation), cause=invocation.outcome.cause
+            )
+        if self.listened:
+            self.tell(events.CallEnded(self.record.number, invocation, spooled))
+
+    def keep(self, ordinal: int, text: str) -> None:
+        """Keep the whole of an output that is too long for the model."""
+        try:
+            self._spooled[ordinal] = spool(text, self.session, ordinal)
+        except OSError as error:
+            self.log.warning("output.not_kept", ordinal=ordinal, error=str(error))
+
+    def watched(self, what: str, run: Run, info: Any) -> None:  # noqa: ANN401  # a text or a time
+        """What the supervisor tells that is no input."""
+        invocation, turn = run.call, self.record.number
+        if what == "output":
+            if self.listened:
+                self.tell(events.CallOutput(turn, invocation, info))
+            return
+        fields = {**about(invocation), "seconds": round(info, 3)}
+        if what == "leaked":
+            self.log.warning("call.leaked", turn=turn, **fields)
+            self.tell(events.CallLeaked(turn, invocation, info))
+        elif what == "freed":
+            self.log.warning("call.freed", turn=turn, **fields)
+            self.tell(events.CallFreed(turn, invocation, info))
+        else:
+            self.log.warning("loop.stalled", turn=turn, **fields)
+            self.tell(events.Stalled(turn, invocation, info))
+
+    # ── approvals ───────────────────────────────────────────────────────────────────────────────────
+
+    def ask_approval(self, command: commands.AskApproval) -> None:
+        invocation = command.invocation
+        if self.log.on:
+            self.log.debug("approval.asked", turn=self.record.number, **about(invocation))
+        if self.listened:
+            self.tell(events.ApprovalRequested(self.record.number, invocation))
+        if self.approve is not None:
+            scope = self._asking[invocation.call.ordinal] = trio.CancelScope()
+            self.spawn(
+                self._ask, self.approve, invocation, scope, name=f"approve {invocation.name}"
+            )
+
+    async def _ask(self, approve: Approve, invocation: Invocation, scope: trio.CancelScope) -> None:
+        ordinal = invocation.call.ordinal
+        answer: object = None
+        try:
+            with scope:
+                given = approve(invocation)
+                answer = (await given) if inspect.isawaitable(given) else given
+        except Exception as error:  # noqa: BLE001  # who cannot be asked has not allowed anything
+            self.log.warning(
+                "approval.failed", turn=self.record.number, **about(invocation), error=describe(error)
+            )
+            answer = Deny(f"the approval could not be asked for ({describe(error)})")
+        finally:
+            del self._asking[ordinal]
+        if answer is None and scope.cancelled_caught:
+            return
+        allow = answer is True or isinstance(answer, Allow)
+        reason = ""
+        if isinstance(answer, Deny):
+            reason = answer.reason
+        elif not allow and answer is not False:
+            self.log.warning(
+                "approval.unclear", turn=self.record.number, **about(invocation), answer=repr(answer)
+            )
+            reason = "the approval was neither allowed nor denied"
+        self.owner.post(inputs.ApprovalAnswered(self.now(), ordinal, allow, reason))
+
+    # ── timers ──────────────────────────────────────────────────────────────────────────────────────
+
+    def set_timer(self, command: commands.SetTimer) -> None:
+        due = command.input
+        self.watchdog.push(self.epoch + due.at, self._feed, _Due(due))
+        if isinstance(due, inputs.Wake):
+            pause = due.at - self.now()
+            self.log.debug(
+                "retry.scheduled", turn=self.record.number, request=due.request, seconds=round(pause, 3)
+            )
+            if self.listened:
+                self.tell(events.RetryScheduled(self.record.number, due.request, pause))
+
+    def _feed(self, timer: _Due, _when: float, _now: float) -> None:
+        due = timer.input
+        if isinstance(due, inputs.TurnExpired):
+            due = inputs.TurnExpired(due.at, due.turn, self.requester.hold())
+        self.owner.post(due)
+
+    # ── messages and turns ──────────────────────────────────────────────────────────────────────────
+
+    def held(self, command: commands.Held) -> None:
+        receipt = self._receipt(command.letter)
+        if receipt.state is not Fate.HELD:
+            return  # every message is first held; this one was taken by the same input
+        if self.log.on:
+            self.log.debug(
+                "message.held",
+                turn=self.record.number,
+                message=receipt.id,
+                held_by=[invocation.call.ordinal for invocation in command.calls],
+            )
+        if self.listened:
+            self.tell(events.MessageHeld(self.record.number, receipt))
+
+    def duplicate(self, command: commands.Duplicate) -> None:
+        self.requester.release()
+        self.log.debug("message.duplicate", turn=self.record.number, message=command.letter.message.id)
+
+    def delivered(self, command: commands.Delivered) -> None:
+        letter = command.letter
+        receipt = self._receipt(letter)
+        if letter.index is not None:
+            receipt.index = letter.index if self._positions is None else self._positions[letter.index]
+        ticket = self.tickets.pop(receipt.id, None)
+        if ticket is not None:
+            ticket.turn = self.record.number
+            self.riding.append(ticket)
+        if self.log.on:
+            self.log.debug(
+                "message.delivered",
+                turn=self.record.number,
+                request=letter.request,
+                message=receipt.id,
+                index=receipt.index,
+            )
+        if self.listened:
+            self.tell(events.MessageDelivered(self.record.number, receipt))
+
+    def returned(self, command: commands.Returned) -> None:
+        receipt = self._receipt(command.letter)
+        self.log.debug("message.returned", turn=self.record.number, message=receipt.id, reason=receipt.reason)
+        if self.listened:
+            self.tell(events.MessageReturned(self.record.number, receipt))
+        ticket = self.tickets.pop(receipt.id, None)  # one whose turn is under way gets that turn's result
+        if ticket is not None:
+            ticket.finish(TurnResult(0, StopReason.INTERRUPTED, error=receipt.reason, receipt=receipt))
+
+    def turn_began(self, command: commands.TurnBegan) -> None:
+        self.record = TurnRecord(command.turn)
+        for ticket in self.going_on:
+            ticket.turn = command.turn
+        self.riding.extend(self.going_on)
+        self.going_on.clear()
+        if self.listened:
+            self.tell(events.TurnStarted(command.turn))
+
+    def turn_ended(self, command: commands.TurnEnded) -> None:
+        self.log.debug(
+            "turn.ended", turn=command.turn, stop_reason=command.reason, error=command.error or None
+        )
+        if self.riding:
+            riding, self.riding = self.riding, []
+            for ticket in riding:
+                ticket.finish(self.record.result(command.reason, command.error, ticket.receipt))
+        if self.listened:
+            self.tell(events.TurnEnded(command.turn, command.reason, command.error))
+        self.rested.set()
+        self.rested = trio.Event()
+
+    def fail(self, error: BaseException) -> None:
+        """The session is over: nobody waits for ever."""
+        for ticket in (*self.tickets.values(), *self.going_on, *self.riding):
+            ticket.error = error
+            ticket.done.set()
+        self.rested.set()
+
+    def perform(self, command: commands.Command) -> None:
+        """Do what one command says."""
+        _PERFORM[type(command)](self, command)
+
+
+_PERFORM: Mapping[type, Callable[[Conductor, Any], None]] = {
+    commands.SendRequest: Conductor.send_request,
+    commands.AbortRequest: Conductor.abort_request,
+    commands.StartCall: Conductor.start_call,
+    commands.RunCall: Conductor.run_call,
+    commands.StopCall: Conductor.stop_call,
+    commands.AskApproval: Conductor.ask_approval,
+    commands.SetTimer: Conductor.set_timer,
+    commands.TurnBegan: Conductor.turn_began,
+    commands.Held: Conductor.held,
+    commands.Duplicate: Conductor.duplicate,
+    commands.Delivered: Conductor.delivered,
+    commands.Returned: Conductor.returned,
+    commands.CallRequested: Conductor.call_requested,
+    commands.CallEnded: Conductor.call_ended,
+    commands.Discarded: Conductor.discarded,
+    commands.SetAside: Conductor.set_aside,
+    commands.Late: Conductor.late,
+    commands.TurnEnded: Conductor.turn_ended,
+}

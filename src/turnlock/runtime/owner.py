@@ -1,0 +1,219 @@
+"""The one writer of a session's engine: inbox, journal, engine, commands, in that order.
+
+Any task may post an input, at any time, also from a cancelled ``finally``: posting never waits. What has come
+is taken as one batch, recorded, fed to the engine, and only then are its commands performed. A journal that
+fails stops the session: nothing of the batch is performed.
+
+Where appending takes no time (the journal in memory) the batch is applied within ``post``, and no task is
+needed; a task that posts while a batch is being applied only adds to the inbox. Where appending waits, one
+task per session does the same work, and is woken. Either way there is one writer and one order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import trio
+from attrs import define, field
+from trio.lowlevel import enable_ki_protection
+
+from turnlock.engine import Engine, Input
+from turnlock.errors import TransitionRefused
+from turnlock.journal import Entry, InstantJournal, Journal
+
+
+@define(eq=False)
+class Reply:
+    """Where a host waits for what became of its call."""
+
+    done: trio.Event = field(factory=trio.Event)
+    error: BaseException | None = None
+
+
+@define(eq=False)
+class Owner:
+    """Runs the engine of one session.
+
+    Attributes:
+        engine: The engine; nobody else feeds it.
+        journal: Where inputs are recorded.
+        session: The session's id.
+        perform: Performs one command.
+        failed: Called with the error that stops the owner.
+        ended: Nothing is applied any more.
+        error: Why the owner stopped, once it failed.
+    """
+
+    engine: Engine
+    journal: Journal
+    session: str
+    perform: Callable[[Any], None]
+    failed: Callable[[BaseException], None]
+    ended: trio.Event = field(factory=trio.Event, init=False)
+    error: BaseException | None = field(default=None, init=False)
+    _epoch: int = field(default=0, init=False)
+    _sequence: int = field(default=1, init=False)
+    _instant: InstantJournal | None = field(default=None, init=False)
+    _applying: bool = field(default=False, init=False)
+    _inbox: list[Input] = field(factory=list, init=False)
+    _notes: list[Entry] = field(factory=list, init=False)
+    _replies: dict[int, Reply] = field(factory=dict, init=False)
+    _barriers: list[trio.Event] = field(factory=list, init=False)
+    _sleeping: trio.Event | None = field(default=None, init=False)
+    _stopping: bool = field(default=False, init=False)
+
+    # ── opening and closing ─────────────────────────────────────────────────────────────────────────
+
+    async def open(self, first: Entry, spawn: Callable[..., None]) -> None:
+        """Acquire the session's record, write the first entry, and start to apply what is posted.
+
+        Raises:
+            JournalError: The record is owned by somebody else, or cannot be written.
+        """
+        self._epoch = await self.journal.acquire(self.session)
+        if isinstance(self.journal, InstantJournal):
+            self._instant = self.journal
+            self._instant.append_now(self.session, self._epoch, self._sequence, [first])
+            self._sequence += 1
+        else:
+            try:
+                await self._append([first])
+            except BaseException:
+                await self.journal.release(self.session, self._epoch)
+                raise
+            spawn(self._run, name=f"turnlock session {self.session}")
+
+    async def close(self) -> None:
+        """Apply everything that was posted, and give the record up."""
+        self._stopping = True
+        self._wake()
+        if self._instant is not None:
+            self.ended.set()
+            await self.journal.release(self.session, self._epoch)
+        await self.ended.wait()
+
+    # ── what others call ────────────────────────────────────────────────────────────────────────────
+
+    def post(self, *inputs: Input) -> None:
+        """Take inputs in. Never waits; safe from any task of this loop."""
+        self._inbox.extend(inputs)
+        self._wake()
+
+    def note(self, entry: Entry) -> None:
+        """Have something recorded that is no input; with the next batch."""
+        self._notes.append(entry)
+
+    async def ask(self, asked: Input) -> None:
+        """Post an input of the host, and wait until it was recorded and applied.
+
+        Raises:
+            TransitionRefused: No row allows it.
+            JournalError: It could not be recorded; the session is over.
+        """
+        reply = Reply()
+        if self.error is not None:
+            raise self.error
+        self._replies[id(asked)] = reply
+        self.post(asked)
+        await reply.done.wait()
+        if reply.error is not None:
+            raise reply.error
+
+    async def settled(self) -> None:
+        """Return when everything that was posted so far has been applied, or never will be."""
+        if self._inbox or self._applying:
+            barrier = trio.Event()
+            self._barriers.append(barrier)
+            await barrier.wait()
+
+    # ── applying ────────────────────────────────────────────────────────────────────────────────────
+
+    @enable_ki_protection  # a Ctrl-C between a record and its effect would leave half an input
+    def _wake(self) -> None:
+        if self._instant is None:
+            if self._sleeping is not None:
+                self._sleeping.set()
+        elif not self._applying and self.error is None:
+            self._applying = True
+            try:
+                while self._inbox or self._notes:
+                    batch, entries = self._take()
+                    self._instant.append_now(self.session, self._epoch, self._sequence, entries)
+                    self._sequence += len(entries)
+                    self._apply(batch)
+            except BaseException as error:
+                self._fail(error)
+                raise
+            finally:
+                self._applying = False
+                self._pass_barriers()
+
+    @enable_ki_protection
+    async def _run(self) -> None:
+        """The task. Shielded: the inputs of cancelled tasks must still be recorded and applied."""
+        with trio.CancelScope(shield=True):
+            try:
+                while self._inbox or self._notes or not self._stopping:
+                    if self._inbox or self._notes:
+                        self._applying = True
+                        batch, entries = self._take()
+                        await self._append(entries)
+                        self._apply(batch)
+                        continue
+                    self._applying = False
+                    self._pass_barriers()
+                    self._sleeping = trio.Event()
+                    await self._sleeping.wait()
+                    self._sleeping = None
+            except BaseException as error:
+                self._fail(error)
+                raise
+            finally:
+                self._applying = False
+                self._pass_barriers()
+                await self.journal.release(self.session, self._epoch)
+                self.ended.set()
+
+    def _take(self) -> tuple[list[Input], Sequence[Entry]]:
+        batch, self._inbox = self._inbox, []
+        if not self._notes:
+            return batch, batch
+        notes, self._notes = self._notes, []
+        return batch, [*notes, *batch]
+
+    async def _append(self, entries: Sequence[Entry]) -> None:
+        await self.journal.append(self.session, self._epoch, self._sequence, entries)
+        self._sequence += len(entries)
+
+    def _apply(self, batch: Sequence[Input]) -> None:
+        receive, perform = self.engine.receive, self.perform
+        for taken in batch:
+            try:
+                commands = receive(taken)
+            except TransitionRefused as refused:
+                reply = self._replies.pop(id(taken), None)
+                if reply is None:
+                    raise  # the runtime's own inputs are always legal: a bug must not go on
+                reply.error = refused
+                reply.done.set()
+                continue
+            for command in commands:
+                perform(command)
+            if self._replies and (reply := self._replies.pop(id(taken), None)) is not None:
+                reply.done.set()
+
+    def _pass_barriers(self) -> None:
+        for barrier in self._barriers:
+            barrier.set()
+        self._barriers.clear()
+
+    def _fail(self, error: BaseException) -> None:
+        """Nobody waits for ever for an answer that will not come."""
+        self.error = error
+        self._inbox.clear()
+        for reply in self._replies.values():
+            reply.error = error
+            reply.done.set()
+        self._replies.clear()
+        self.failed(error)

@@ -1,0 +1,136 @@
+"""What a session hands back: receipts for messages, results of turns, and what a turn waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import define, field, frozen
+
+from turnlock.engine import Fate, Invocation, Letter, StopReason
+from turnlock.models import Usage
+
+
+@define(eq=False, repr=False)
+class Receipt:
+    """What became of a message: a live view, not a copy.
+
+    Attributes:
+        index: Where the message stands in the list of the request that carried it first: ``input`` of a
+            Responses body, ``messages`` of a Chat body; in the transcript for a model without a dialect.
+    """
+
+    _letter: Letter = field(alias="letter")
+    _open: Callable[[], tuple[Invocation, ...]] = field(alias="open")
+    index: int | None = field(default=None, init=False)
+
+    def __repr__(self) -> str:
+        where = f", request {self.request}, index {self.index}" if self.request is not None else ""
+        why = f", {self.reason!r}" if self.reason else ""
+        return f"<Receipt {self.id}: {self.state}{where}{why}>"
+
+    @property
+    def id(self) -> str:
+        """The message's id."""
+        return self._letter.message.id
+
+    @property
+    def state(self) -> Fate:
+        """``held``, ``delivered`` or ``returned``."""
+        return self._letter.fate
+
+    @property
+    def held_by(self) -> tuple[Invocation, ...]:
+        """The open calls that the message waits for; empty when it waits for the model, or not at all."""
+        return self._open() if self._letter.fate is Fate.HELD else ()
+
+    @property
+    def request(self) -> int | None:
+        """The first request that carried it."""
+        return self._letter.request
+
+    @property
+    def reason(self) -> str:
+        """Why it was returned."""
+        return self._letter.reason
+
+
+@frozen
+class TurnResult:
+    """How a turn went.
+
+    Attributes:
+        turn: Its number; 0 when the message was returned before a turn carried it.
+        stop_reason: Why it ended.
+        text: What the model said last.
+        calls: Its calls, in order, with their outcomes.
+        requests: How many requests it sent.
+        usage: What it cost.
+        error: The provider's or our own text, when it failed.
+        receipt: What became of the message that it was run with.
+    """
+
+    turn: int
+    stop_reason: StopReason
+    text: str = ""
+    calls: tuple[Invocation, ...] = ()
+    requests: int = 0
+    usage: Usage = field(factory=Usage)
+    error: str = ""
+    receipt: Receipt | None = None
+
+
+@frozen
+class Waiting:
+    """One thing that the turn waits for.
+
+    Attributes:
+        what: ``request`` (the model answers), ``backoff`` (before the next attempt), or ``call``.
+        why: In words: what has to happen.
+        call: The call, when it is one.
+    """
+
+    what: str
+    why: str
+    call: Invocation | None = None
+
+    def __str__(self) -> str:
+        return self.why
+
+
+@frozen
+class Leak:
+    """A tool that runs on though its call is over.
+
+    Attributes:
+        call: The call.
+        age: Seconds since it was asked to stop.
+    """
+
+    call: Invocation
+    age: float
+
+
+@define(eq=False)
+class TurnRecord:
+    """What a session remembers of a turn while it runs, for its result."""
+
+    number: int
+    request: int = 0
+    requests: int = 0
+    texts: list[str] = field(factory=list)
+    calls: list[Invocation] = field(factory=list)
+    usage: Usage = field(factory=Usage)
+
+    def add_text(self, request: int, text: str) -> None:
+        """Text of the last answer replaces that of earlier ones."""
+        if request != self.request:
+            self.request = request
+            self.texts.clear()
+        self.texts.append(text)
+
+    def result(self, reason: StopReason, error: str, receipt: Receipt | None) -> TurnResult:
+        """The result of the turn, now that it is over."""
+        text = "".join(self.texts)
+        return TurnResult(
+            self.number, reason, text, tuple(self.calls), self.requests, self.usage, error, receipt
+        )

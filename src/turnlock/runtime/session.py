@@ -1,0 +1,547 @@
+"""Session: one conversation with a model, and the API of the library.
+
+It wires the rooms together, opens and closes them, and turns calls of the host into inputs of the engine.
+What a session deliberately does not do: decide when something may be sent (the tables do), repair a history
+(none can become wrong), or wait for a tool that does not end.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from contextvars import copy_context
+from functools import partial
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import attrs
+import trio
+
+from turnlock._version import __version__
+from turnlock.engine import (
+    NOTES,
+    Call,
+    Content,
+    Engine,
+    Invocation,
+    Item,
+    Limits,
+    Message,
+    Mode,
+    OnInterrupt,
+    Role,
+    Output,
+    inputs,
+)
+from turnlock.engine.calls import Wait
+from turnlock.engine.outcome import Cause, format_seconds
+from turnlock.errors import SessionBusy, SessionClosed
+from turnlock.journal import Journal, JsonlJournal, MemoryJournal, SessionOpened
+from turnlock.machines import InvocationState, TurnState
+from turnlock.models import Model, Usage, resolve
+from turnlock.runtime.conductor import Approve, Conductor, Ticket
+from turnlock.runtime.logs import Log, about
+from turnlock.runtime.owner import Owner
+from turnlock.runtime.requester import Requester
+from turnlock.runtime.results import Leak, Receipt, TurnResult, Waiting
+from turnlock.runtime.streams import EventStream, TurnStream
+from turnlock.runtime.supervisor import Supervisor
+from turnlock.runtime.watchdog import Watchdog
+from turnlock.tools import Tool, as_tools
+from turnlock.tools.context import inside_session
+from turnlock.tools.declare import Function
+from turnlock.wire import encoder
+
+_Error = TypeVar("_Error", bound=BaseException)
+Parts = str | Sequence[Mapping[str, Any]]
+
+
+class Session:
+    """A session: ``async with Session(model, tools=[…]) as session``.
+
+    Attributes:
+        id: The session's id.
+        limits: Its limits.
+    """
+
+    def __init__(
+        self,
+        model: Model | str,
+        *,
+        tools: Sequence[Tool | Function] = (),
+        instructions: str = "",
+        approve: Approve | None = None,
+        journal: Journal | str | os.PathLike[str] | None = None,
+        history: Iterable[Item] | None = None,
+        limits: Limits | None = None,
+        nursery: trio.Nursery | None = None,
+        note: str | None = "",
+        id: str | None = None,  # noqa: A002  # the specification's word
+    ) -> None:
+        """Describe a session; it begins with its ``async with`` block.
+
+        Args:
+            model: An adapter, or a name: ``"openai:gpt-5"``, ``"openai-chat:gpt-5"``, or ``"demo"``, which
+                plays a script and needs no key.
+            tools: Tools, or functions to make tools of.
+            instructions: What the model is told before everything else.
+            approve: Called with each call before it runs; answers ``Allow()`` or True, ``Deny(reason)`` or
+                False. Async, or a plain function that answers at once.
+            journal: Where the session is recorded; a path is a JSONL file. Default: in memory.
+            history: Items that an earlier session ended with.
+            limits: What the session allows.
+            nursery: Where tools run. A session that makes its own waits at its end for tools that do not
+                stop; with a nursery of the host, the host does.
+            note: What the model reads after an interruption; None leaves it out.
+            id: The session's id; default: a new one.
+
+        Raises:
+            DeclarationError: A tool cannot be told to a model.
+            ValueError: The model's name is not known, or the history is not complete.
+        """
+        self.id = id or uuid.uuid4().hex
+        self.limits = limits or Limits()
+        self._model, self._owns_model = (resolve(model), True) if isinstance(model, str) else (model, False)
+        self._tools = as_tools(tools)
+        self._instructions = instructions
+        self._approve = approve
+        self._journal: Journal = _journal(journal)
+        self._nursery = nursery
+        self._manager: Any = None
+        notes = NOTES if note == "" else {} if note is None else dict.fromkeys(NOTES, note)
+        self._engine = Engine.with_history(_complete(history or ()), self.limits, notes)
+        self._messages = 0
+        self._state = "new"
+
+    # ── opening and closing ─────────────────────────────────────────────────────────────────────────
+
+    async def __aenter__(self) -> Self:
+        if self._state != "new":
+            raise SessionClosed(f"session {self.id} was opened before: make a new one")
+        self._state = "open"
+        engine, model = self._engine, self._model
+        dialect = model.dialect
+        settings = model.settings(self._instructions, [tool.spec for tool in self._tools.values()])
+        if self._nursery is None:
+            self._manager = trio.open_nursery()
+            nursery = await self._manager.__aenter__()
+        else:
+            nursery = self._nursery
+        # Tasks start in the context in which the session was opened, not in that of whoever posted last:
+        # one tool must not inherit another's variables.
+        spawn = partial(copy_context().run, nursery.start_soon)
+        clock = trio.lowlevel.current_clock().current_time
+        epoch = clock()
+        self._log = Log(self.id)
+        self._watchdog = watchdog = Watchdog(spawn, clock)
+        self._conductor = conductor = Conductor(
+            self.id,
+            engine,
+            self._tools,
+            self._approve,
+            self._log,
+            spawn,
+            clock,
+            epoch,
+            watchdog,
+            self._journal.keeps_requests,
+        )
+        self._owner = owner = Owner(engine, self._journal, self.id, conductor.perform, conductor.fail)
+        self._supervisor = Supervisor(
+            self.id, self.limits, spawn, clock, epoch, watchdog, owner.post, conductor.watched, conductor.keep
+        )
+        self._requester = Requester(
+            model,
+            None if dialect is None else encoder(dialect),
+            settings,
+            self.limits,
+            spawn,
+            clock,
+            epoch,
+            watchdog,
+            owner.post,
+            conductor.completed,
+            conductor.heard,
+            engine.registry.last_ordinal,
+        )
+        conductor.owner, conductor.supervisor, conductor.requester = owner, self._supervisor, self._requester
+        if self._log.on:
+            engine.observe(conductor.witness)
+        try:
+            await owner.open(self._opened(dialect, settings.model), spawn)
+        except BaseException:
+            self._state = "closed"
+            if self._manager is not None:
+                await self._manager.__aexit__(None, None, None)
+            raise
+        return self
+
+    def _opened(self, dialect: str | None, model: str) -> SessionOpened:
+        tools = tuple({**attrs.asdict(tool.spec), "kind": tool.kind.value} for tool in self._tools.values())
+        return SessionOpened(
+            at=0.0,
+            model=model,
+            dialect=dialect,
+            instructions=self._instructions,
+            tools=tools,
+            limits=attrs.asdict(self.limits),
+            notes={reason.value: text for reason, text in self._engine.notes.items()},
+            history=tuple(self._engine.transcript.items),
+            version=__version__,
+        )
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        if self._manager is None:
+            await self._close(wait=False)
+            return None
+        try:
+            await self._close(wait=True)
+            swallowed: bool | None = await self._manager.__aexit__(kind, error, trace)
+        except BaseExceptionGroup as group:
+            # The nursery is ours: an error that is alone in its group leaves as itself.
+            alone = _alone(group)
+            if alone is error:
+                return False
+            raise alone from alone.__cause__
+        return swallowed
+
+    async def _close(self, *, wait: bool) -> None:
+        """Interrupt, wait the grace, give held messages back; then, if asked to, wait for the last task."""
+        self._state = "closed"
+        conductor, owner = self._conductor, self._owner
+        with trio.CancelScope(shield=True):
+            if owner.error is None:
+                owner.post(inputs.Interrupt(conductor.now(), Cause.CLOSED, self._requester.hold()))
+                await owner.settled()
+                while owner.error is None and self._engine.turn.state is not TurnState.IDLE:
+                    await conductor.rested.wait()
+                for letter in self._engine.inbox.held:
+                    owner.post(inputs.Withdraw(conductor.now(), letter.message.id, "the session was closed"))
+                await owner.settled()
+            self._requester.close()
+            for run in self._supervisor.leaks:
+                age = trio.current_time() - (run.asked or run.started)
+                what = "is waited for" if wait and run.thread is None else "is left behind"
+                self._log.warning(
+                    f"session.closed: a tool {what}", **about(run.call), seconds=round(age, 3)
+                )
+        if wait:
+            with trio.CancelScope(shield=True):  # trio cannot abandon a task: whoever shields holds us
+                await self._supervisor.wait_tasks_ended()
+        self._watchdog.close()
+        with trio.CancelScope(shield=True):
+            await owner.close()
+            if self._owns_model:
+                await self._model.aclose()
+        for stream in tuple(conductor.streams):
+            stream.close()
+
+    # ── messages ────────────────────────────────────────────────────────────────────────────────────
+
+    async def send(
+        self,
+        content: Parts,
+        *,
+        role: str = "user",
+        when_busy: str = "steer",
+        on_interrupt: str = "keep",
+        id: str | None = None,  # noqa: A002  # the specification's word
+    ) -> Receipt:
+        """Send a message, and go on when it is accepted: recorded, and sure to have one fate (R5).
+
+        Args:
+            content: Text, or content parts in the format of the model's dialect.
+            role: ``user``, ``developer`` or ``system``.
+            when_busy: What it does while a turn is under way. ``steer``: it goes with the next request of
+                this turn. ``queue``: it opens the next turn, with all others that are queued.
+                ``interrupt``: it stops the turn, and opens the next. ``reject``: an error.
+            on_interrupt: Whether an interrupt ``keep``\\ s it for the next turn while it is held, or
+                ``return``\\ s it.
+            id: The sender's own id; a second send with it changes nothing and gives the first receipt.
+
+        Raises:
+            SessionBusy: A turn is under way, with ``when_busy="reject"``.
+            SessionClosed: The session is not open.
+            ValueError: There is no content, or an option is not known.
+        """
+        send = self._message(content, role, when_busy, on_interrupt, id)
+        await self._owner.ask(send)
+        return self._conductor.receipts[send.message.id]
+
+    async def run(self, content: Parts | None = None, *, when_busy: str = "queue") -> TurnResult:
+        """Send a message and wait for the end of the turn that carries it.
+
+        Without content the session goes on: held messages open a turn, or the model is asked again.
+        Being cancelled interrupts that turn; the interruption goes on in the session's own task (R17).
+        While the message is still held, being cancelled takes it back, and an interrupt of the turn before
+        returns it.
+
+        Raises:
+            SessionBusy: A turn is under way, without content or with ``when_busy="reject"``.
+            SessionClosed: The session is not open.
+            RuntimeError: Called from a tool of this session, whose end it would wait for.
+        """
+        ticket = self._ticket(content, when_busy)
+        await self._submit(ticket, wait=False)
+        try:
+            await ticket.done.wait()
+        except trio.Cancelled:
+            self._let_go(ticket)
+            raise
+        if ticket.error is not None:
+            raise ticket.error
+        assert ticket.result is not None
+        return ticket.result
+
+    def turn(self, content: Parts | None = None, *, when_busy: str = "queue") -> TurnStream:
+        """The same as a block that yields the events of the turn; leaving it early interrupts the turn."""
+        return TurnStream(self, self._ticket(content, when_busy))
+
+    def _ticket(self, content: Parts | None, when_busy: str) -> Ticket:
+        if inside_session(self.id):
+            raise RuntimeError(
+                "a tool cannot run a turn of its own session, whose end that turn would wait for: "
+                "use send(), or a session of its own"
+            )
+        if content is None:
+            self._check_open()
+            return Ticket(None)
+        return Ticket(self._message(content, "user", when_busy, "return", None))
+
+    async def _submit(self, ticket: Ticket, *, wait: bool = True) -> None:
+        """Post what a ticket is for; ``wait`` until it was accepted where that is not sure."""
+        conductor, owner = self._conductor, self._owner
+        if owner.error is not None:
+            raise owner.error
+        if ticket.send is None:
+            conductor.going_on.append(ticket)
+            try:
+                await owner.ask(inputs.GoOn(conductor.now()))
+            except SessionBusy:
+                conductor.going_on.remove(ticket)
+                raise
+            return
+        conductor.tickets[ticket.send.message.id] = ticket
+        if not wait and ticket.send.mode is not Mode.REJECT:
+            owner.post(ticket.send)
+            return
+        try:
+            await owner.ask(ticket.send)
+        except SessionBusy:
+            del conductor.tickets[ticket.send.message.id]
+            raise
+
+    def _let_go(self, ticket: Ticket) -> None:
+        """Whoever waited is gone: stop the turn, or take the message back if none carries it yet."""
+        if self._state != "open" or ticket.done.is_set():
+            return
+        now = self._conductor.now()
+        if ticket.turn is not None or ticket.send is None:
+            self._owner.post(
+                inputs.Interrupt(now, shown=self._requester.hold(), reason="the host left the turn")
+            )
+        else:
+            self._conductor.tickets.pop(ticket.send.message.id, None)
+            self._owner.post(inputs.Withdraw(now, ticket.send.message.id, "its sender went away"))
+
+    async def _abandon(self, ticket: Ticket) -> None:
+        """The same, and wait until the history is sendable."""
+        self._let_go(ticket)
+        if self._state == "open":
+            await self._owner.settled()
+            await self._wait_interrupted()
+
+    def _message(
+        self, content: Parts, role: str, when_busy: str, on_interrupt: str, message_id: str | None
+    ) -> inputs.Send:
+        self._check_open()
+        made: Content = content if isinstance(content, str) else tuple(content)
+        if not (made.strip() if isinstance(made, str) else made):
+            raise ValueError("the message is empty: providers refuse a message without content")
+        mode = _option(_MODES, when_busy, "when_busy")
+        known = message_id is not None and message_id in self._engine.inbox.letters
+        shown = self._requester.hold() if mode is Mode.INTERRUPT and not known else ""
+        if message_id is None:
+            self._messages += 1
+            message_id = f"message-{self._messages}"
+        message = Message(message_id, made, _option(_ROLES, role, "role"))
+        keep = _option(_KEEP, on_interrupt, "on_interrupt")
+        return inputs.Send(self._conductor.now(), message, mode, keep, shown)
+
+    # ── the host's hand on what runs ────────────────────────────────────────────────────────────────
+
+    async def interrupt(self, reason: str = "") -> None:
+        """Stop the turn, and go on when the history is sendable: at most the grace later (R17).
+
+        Idempotent; without a turn it only draws its line: messages that are held start nothing by themselves.
+
+        Args:
+            reason: For the record.
+        """
+        self._check_open()
+        shown = self._requester.hold()
+        await self._owner.ask(inputs.Interrupt(self._conductor.now(), Cause.INTERRUPTED, shown, reason))
+        await self._wait_interrupted()
+
+    async def _wait_interrupted(self) -> None:
+        turn, number = self._engine.turn, self._engine.turn.number
+        while turn.state is TurnState.INTERRUPTING and turn.number == number and self._owner.error is None:
+            await self._conductor.rested.wait()
+
+    async def cancel(self, call: Invocation) -> None:
+        """Skip one call; the others go on (C14). A running tool is asked to stop, and has its grace.
+
+        Raises:
+            TransitionRefused: The call is over.
+        """
+        self._check_open()
+        await self._owner.ask(inputs.Cancel(self._conductor.now(), call.ordinal))
+
+    async def approve(self, call: Invocation) -> None:
+        """Let a call run that waits for its approval.
+
+        Raises:
+            TransitionRefused: It was answered before, or is over (R14).
+        """
+        await self._answer(call, allow=True, reason="")
+
+    async def deny(self, call: Invocation, reason: str = "") -> None:
+        """Do not let a call run; the model reads the reason.
+
+        Raises:
+            TransitionRefused: It was answered before, or is over (R14).
+        """
+        await self._answer(call, allow=False, reason=reason)
+
+    async def _answer(self, call: Invocation, *, allow: bool, reason: str) -> None:
+        self._check_open()
+        now = self._conductor.now()
+        await self._owner.ask(inputs.ApprovalAnswered(now, call.ordinal, allow, reason, by_host=True))
+
+    # ── looking ─────────────────────────────────────────────────────────────────────────────────────
+
+    def events(self) -> EventStream:
+        """What the session tells from now on, until it is closed."""
+        self._check_open()
+        stream = EventStream()
+        self._conductor.streams.add(stream)
+        self._conductor.listened = True
+        return stream
+
+    @property
+    def transcript(self) -> tuple[Item, ...]:
+        """The items that the next request would carry, in canonical order (R4)."""
+        return tuple(self._engine.transcript.items)
+
+    @property
+    def usage(self) -> Usage:
+        """What the session has cost."""
+        return self._conductor.usage
+
+    @property
+    def leaks(self) -> tuple[Leak, ...]:
+        """Tools that run on though their calls are over (R8)."""
+        now = trio.current_time()
+        return tuple(Leak(run.call, now - (run.asked or run.started)) for run in self._supervisor.leaks)
+
+    @property
+    def open(self) -> tuple[Waiting, ...]:
+        """What the turn waits for; empty when there is none (R13)."""
+        turn, now = self._engine.turn, self._conductor.now()
+        waiting: list[Waiting] = []
+        if turn.request is not None:
+            waiting.append(Waiting("request", f"the model answers request {turn.request}"))
+        if turn.waking is not None:
+            waiting.append(
+                Waiting("backoff", f"request {turn.waking} was lost, and is asked again after a pause")
+            )
+        waiting.extend(
+            Waiting("call", _why_open(invocation, now), invocation)
+            for invocation in self._engine.registry.open.values()
+        )
+        return tuple(waiting)
+
+    def _check_open(self) -> None:
+        if self._state != "open":
+            told = "is not open yet: use it inside `async with`" if self._state == "new" else "is closed"
+            raise SessionClosed(f"session {self.id} {told}")
+
+
+_WAITS = {
+    Wait.APPROVAL: "waits for an approval",
+    Wait.SLOT: "waits for a slot: as many tools run as the session allows",
+    Wait.EXCLUSIVE: "waits for an exclusive call before it",
+    Wait.EARLIER: "is exclusive, and waits for the calls before it",
+}
+
+
+def _why_open(invocation: Invocation, now: float) -> str:
+    """What has to happen for a call to end, in words."""
+    name = f"{invocation.name} (call {invocation.ordinal})"
+    if invocation.state is InvocationState.REQUESTED:
+        wait = invocation.waits_for
+        return f"{name} {_WAITS[wait] if wait is not None else 'is about to start'}"
+    since = format_seconds(now - (invocation.started_at or now))
+    if invocation.stop_cause is not None:
+        return f"{name} was asked to stop ({invocation.stop_cause}), after {since} s"
+    return f"{name} runs, since {since} s"
+
+
+_Option = TypeVar("_Option", Mode, OnInterrupt, Role)
+_MODES = {mode.value: mode for mode in Mode}
+_KEEP = {choice.value: choice for choice in OnInterrupt}
+_ROLES = {role.value: role for role in Role}
+
+
+def _option(known: Mapping[str, _Option], value: str, name: str) -> _Option:
+    try:
+        return known[value]
+    except KeyError:
+        raise ValueError(
+            f"{name}={value!r} is not known: give one of {', '.join(map(repr, known))}"
+        ) from None
+
+
+def _journal(given: Journal | str | os.PathLike[str] | None) -> Journal:
+    if given is None:
+        return MemoryJournal()
+    if isinstance(given, (str, os.PathLike)):
+        return JsonlJournal(given)
+    return given
+
+
+def _complete(history: Iterable[Item]) -> list[Item]:
+    """The items, when every call in them has its one output behind it.
+
+    Raises:
+        ValueError: One has not; the text says which.
+    """
+    items = list(history)
+    unanswered: set[int] = set()
+    for item in items:
+        if isinstance(item, Call):
+            unanswered.add(item.ordinal)
+        elif isinstance(item, Output):
+            if item.ordinal not in unanswered:
+                raise ValueError(
+                    f"history: the output of call {item.ordinal} stands alone or is its second one"
+                )
+            unanswered.remove(item.ordinal)
+        elif isinstance(item, Message) and unanswered:
+            break
+    if unanswered:
+        raise ValueError(
+            f"history: call {min(unanswered)} has no output before the next message: give it one"
+        )
+    return items
+
+
+def _alone(group: BaseExceptionGroup[_Error]) -> BaseException:
+    """The only error of a group, however deep; else the group."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
