@@ -21,6 +21,7 @@ from hypercorn.config import Config
 from turnlock.strict.app import ConnectionCut, Reply, StrictProvider
 
 _HOST = "127.0.0.1"
+_PATIENCE = 5_000  # milliseconds that a full connection may stand still before it is given up
 
 
 class Started(Protocol):
@@ -50,6 +51,9 @@ async def serve(
     listener = socket.socket()
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # The server shields its sends from cancellation: a client that never reads would hold it forever.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _PATIENCE)
         listener.bind((_HOST, port))
         port = listener.getsockname()[1]
     except BaseException:

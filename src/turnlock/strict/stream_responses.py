@@ -3,7 +3,7 @@
 Owns the items of every kind of call, the order of the events (WIRE.md, section 7) and the Response object
 around them. Pure: it decides nothing, it only writes down what the line says. Reasoning comes with the events
 of its summary, as the API sends them; kinds without events of their own have ``added`` and ``done`` only, and
-show at ``added`` nothing of what they will do.
+show at ``added`` as little of what they will do as their types allow.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ def _hidden(item: Item) -> Item:
             unsaid["content"] = []
         case "reasoning":
             unsaid["summary"] = []
-        case "function_call":
+        case "function_call" | "mcp_approval_request":
             unsaid["arguments"] = ""
         case "custom_tool_call":
             unsaid["input"] = ""
@@ -187,6 +187,8 @@ def _hidden(item: Item) -> Item:
             unsaid["action"] = {"commands": []}
         case "apply_patch_call" if "diff" in item["operation"]:
             unsaid["operation"] = {**item["operation"], "diff": ""}
+        case "computer_call":
+            unsaid["action"] = None
         case "tool_search_call":
             unsaid["arguments"] = {}
     return {**item, **unsaid}
