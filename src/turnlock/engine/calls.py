@@ -7,9 +7,11 @@ the number of calls that were.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from enum import StrEnum
+from heapq import heappop, heappush
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from turnlock.engine.inputs import Policy
 from turnlock.engine.items import Call
@@ -85,6 +87,20 @@ class Invocation:
         """The guard of that name."""
         return self.registry.waits_for(self) is None
 
+    def twin(self, registry: Registry) -> Invocation:
+        """A copy for a copy of the registry."""
+        return Invocation(
+            self.call,
+            self.policy,
+            registry,
+            self.requested_at,
+            self.state,
+            self.approved,
+            self.started_at,
+            self.stop_cause,
+            self.outcome,
+        )
+
 
 @define(eq=False)
 class Registry:
@@ -93,7 +109,9 @@ class Registry:
     Attributes:
         parallel: How many may run at the same time.
         open: Those without an outcome, by ordinal, in call order.
-        waiting: Those of them that are requested.
+        ready: Ordinals of requested calls that are worth trying, as a heap. One that waits for an approval
+            leaves it, and comes back with the approval (so it may stand here twice); what is requested no
+            longer is dropped when it comes up.
         batch: Those whose outputs have no place in the transcript yet, in call order.
         exclusive: Ordinals of open exclusive calls, rising.
         running: How many run.
@@ -101,21 +119,24 @@ class Registry:
     """
 
     parallel: int
-    open: dict[int, Invocation] = field(factory=dict)
-    waiting: dict[int, Invocation] = field(factory=dict)
+    # Ordered: its first entry is found at once. A dict that is emptied from the front has to look for it.
+    open: OrderedDict[int, Invocation] = field(factory=OrderedDict)
+    ready: list[int] = field(factory=list)
     batch: list[Invocation] = field(factory=list)
-    exclusive: list[int] = field(factory=list)
+    exclusive: OrderedDict[int, None] = field(factory=OrderedDict)
     running: int = 0
     last_ordinal: int = 0
 
     def add(self, call: Call, policy: Policy, at: float) -> Invocation:
         """Register a new call."""
+        ordinal = call.ordinal
         invocation = Invocation(call, policy, self, at, approved=not policy.approval)
-        self.last_ordinal = call.ordinal
-        self.open[call.ordinal] = self.waiting[call.ordinal] = invocation
+        self.last_ordinal = ordinal
+        self.open[ordinal] = invocation
         self.batch.append(invocation)
+        heappush(self.ready, ordinal)
         if policy.exclusive:
-            self.exclusive.append(call.ordinal)
+            self.exclusive[ordinal] = None
         return invocation
 
     def waits_for(self, invocation: Invocation) -> Wait | None:
@@ -125,20 +146,38 @@ class Registry:
         if self.running >= self.parallel:
             return Wait.SLOT
         if self.exclusive:
-            if self.exclusive[0] < invocation.ordinal:
+            if next(iter(self.exclusive)) < invocation.ordinal:
                 return Wait.EXCLUSIVE
             if invocation.policy.exclusive and next(iter(self.open)) < invocation.ordinal:
                 return Wait.EARLIER
         return None
 
-    def ended(self, invocation: Invocation) -> None:
-        """A call has its outcome."""
-        ordinal = invocation.ordinal
-        del self.open[ordinal]
-        if self.waiting.pop(ordinal, None) is None:
+    def next_requested(self) -> Invocation | None:
+        """The first requested call that is worth trying."""
+        ready = self.ready
+        while ready:
+            invocation = self.open.get(ready[0])
+            if invocation is not None and invocation.state is InvocationState.REQUESTED:
+                return invocation
+            heappop(ready)
+        return None
+
+    def drop_first(self) -> None:
+        """The first call of ``ready`` has started, or waits for its approval."""
+        heappop(self.ready)
+
+    def approve(self, invocation: Invocation) -> None:
+        """A call has its approval."""
+        invocation.approved = True
+        heappush(self.ready, invocation.ordinal)
+
+    def ended(self, invocation: Invocation, *, ran: bool) -> None:
+        """A call has its outcome. ``ran``: it had a slot."""
+        del self.open[invocation.call.ordinal]
+        if ran:
             self.running -= 1
         if invocation.policy.exclusive:
-            self.exclusive.remove(ordinal)
+            del self.exclusive[invocation.call.ordinal]
 
     def close_batch(self) -> list[Invocation]:
         """The calls whose outputs enter the transcript now, in call order (R4)."""
@@ -149,15 +188,14 @@ class Registry:
         """A copy that shares nothing that can change."""
         copy = Registry(
             self.parallel,
+            ready=self.ready.copy(),
             exclusive=self.exclusive.copy(),
             running=self.running,
             last_ordinal=self.last_ordinal,
         )
-        for invocation in self.batch:
-            twin = evolve(invocation, registry=copy)
-            copy.batch.append(twin)
-            if invocation.ordinal in self.open:
-                copy.open[invocation.ordinal] = twin
-                if invocation.ordinal in self.waiting:
-                    copy.waiting[invocation.ordinal] = twin
+        twins = {invocation.ordinal: invocation.twin(copy) for invocation in self.batch}
+        copy.batch.extend(twins.values())
+        for ordinal, invocation in self.open.items():
+            # Every open call stands in the batch, but for a mutant of the table that sends too early.
+            copy.open[ordinal] = twins.get(ordinal) or invocation.twin(copy)
         return copy

@@ -26,7 +26,7 @@ from typing import Any
 from attrs import define, field
 
 from turnlock.engine import commands, inputs
-from turnlock.engine.calls import Invocation, Registry, Wait
+from turnlock.engine.calls import Invocation, Registry
 from turnlock.engine.commands import Command, StopReason
 from turnlock.engine.inbox import Fate, Inbox, Letter
 from turnlock.engine.inputs import Finish, Input, Mode, Trouble
@@ -40,6 +40,7 @@ from turnlock.machines import (
     INVOCATION_MACHINE,
     TURN_MACHINE,
     InvocationEvent,
+    InvocationState,
     Observer,
     Stepper,
     TableMachine,
@@ -143,7 +144,7 @@ class Engine:
         self._now = input.at
         _HANDLERS[type(input)](self, input)
         moves = 0
-        while self._start_calls() or self._move_turn():
+        while (self.registry.ready and self._start_calls()) or self._move_turn():
             moves += 1
             if moves > _MOVES_MAX:
                 raise InputError("the automatic rows reach no fixed point: the table is not sound")
@@ -166,23 +167,20 @@ class Engine:
     def _start_calls(self) -> bool:
         """Try the automatic rows of the requested calls, in call order."""
         registry, machine = self.registry, self.invocation_machine
-        if not registry.waiting:
-            return False
-        started: list[Invocation] = []
-        for invocation in registry.waiting.values():
+        started = False
+        while (invocation := registry.next_requested()) is not None:
             for event in machine.automatic[invocation.state]:
                 if self.stepper.fire(machine, invocation, event):
                     registry.running += 1
-                    started.append(invocation)
+                    self._out.append(commands.StartCall(invocation))
+                    started = True
                     break
             else:
                 # Only a missing approval lets later calls pass; whatever else keeps this one keeps them.
-                if invocation.waits_for is not Wait.APPROVAL:
+                if invocation.approved:
                     break
-        for invocation in started:
-            del registry.waiting[invocation.ordinal]
-            self._out.append(commands.StartCall(invocation))
-        return bool(started)
+            registry.drop_first()
+        return started
 
     def _move_turn(self) -> bool:
         """Try the automatic rows of the turn, in the order of the table."""
@@ -305,11 +303,12 @@ class Engine:
         native: object = None,
     ) -> None:
         """The one place where a call gets its outcome."""
+        ran = invocation.state is InvocationState.RUNNING
         self.stepper.fire(self.invocation_machine, invocation, ENDINGS[cause].event)
         since = invocation.requested_at if invocation.started_at is None else invocation.started_at
         seconds = self._now - since
         invocation.outcome = Outcome(invocation.state, cause, output, partial, seconds, why, native)
-        self.registry.ended(invocation)
+        self.registry.ended(invocation, ran=ran)
         self._out.append(commands.CallEnded(invocation))
 
     def _open(self, said: _AboutCall) -> Invocation | None:
@@ -368,7 +367,7 @@ class Engine:
         invocation = self.registry.open.get(said.ordinal)
         if invocation is not None and not invocation.approved:
             if said.allow:
-                invocation.approved = True
+                self.registry.approve(invocation)
             else:
                 self._end_call(invocation, Cause.DENIED, why=said.reason)
         elif said.by_host:
