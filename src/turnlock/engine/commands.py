@@ -80,11 +80,14 @@ class AskApproval:
     invocation: Invocation
 
 
+Timed: TypeAlias = Wake | ApprovalExpired | TurnExpired
+
+
 @value
 class SetTimer:
     """Feed ``input`` when the session's clock shows ``input.at``."""
 
-    input: Wake | ApprovalExpired | TurnExpired
+    input: Timed
 
 
 @value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from attrs import define, field
 
@@ -36,14 +36,17 @@ class MemoryJournal:
 
     async def append(self, session: str, epoch: int, sequence: int, entries: Sequence[Entry]) -> None:
         """Append entries; see ``Journal``."""
-        self.append_now(session, epoch, sequence, entries)
-
-    def append_now(self, session: str, epoch: int, sequence: int, entries: Sequence[Entry]) -> None:
-        """The same, at once."""
         log = self._logs[session]
         if epoch != log.epoch or sequence != len(log.entries) + 1:
             raise JournalError(f"session {session}: another writer has taken over")
         log.entries.extend(entries)
+
+    def writer(self, session: str, epoch: int) -> Callable[[Entry], object]:
+        """What appends one entry, at once; see ``InstantJournal``."""
+        log = self._logs[session]
+        if epoch != log.epoch or not log.owned:
+            raise JournalError(f"session {session}: another writer has taken over")
+        return log.entries.append
 
     async def read(self, session: str) -> Sequence[Entry]:
         """Every entry of a session, in order."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from attrs import field, frozen
 
+from turnlock.engine import Item, Limits, StopReason
 from turnlock.engine.inputs import Input
 
 
@@ -31,9 +32,9 @@ class SessionOpened:
     dialect: str | None
     instructions: str
     tools: tuple[Mapping[str, Any], ...]
-    limits: Mapping[str, Any]
-    notes: Mapping[str, str]
-    history: tuple[Any, ...]
+    limits: Limits
+    notes: Mapping[StopReason, str]
+    history: tuple[Item, ...]
     version: str
 
 
@@ -92,5 +93,9 @@ class Journal(Protocol):
 class InstantJournal(Journal, Protocol):
     """A journal whose appends take no time: a session needs no task to wait for them."""
 
-    def append_now(self, session: str, epoch: int, sequence: int, entries: Sequence[Entry]) -> None:
-        """The same as ``append``, at once."""
+    def writer(self, session: str, epoch: int) -> Callable[[Entry], object]:
+        """What appends one entry, at once; for as long as the session is owned.
+
+        Raises:
+            JournalError: The session is not owned in this epoch.
+        """

@@ -14,7 +14,7 @@ from typing import Any, get_args
 import attrs
 import msgspec
 
-from turnlock.engine import inputs, items
+from turnlock.engine import Limits, StopReason, inputs, items
 from turnlock.errors import JournalError
 from turnlock.journal.protocol import Entry, RequestSent, SessionOpened
 
@@ -54,6 +54,8 @@ def from_record(record: Mapping[str, Any]) -> Entry:
         if cls is SessionOpened:
             data["history"] = tuple(_item(item) for item in data["history"])
             data["tools"] = tuple(data["tools"])
+            data["limits"] = msgspec.convert(data["limits"], Limits)
+            data["notes"] = msgspec.convert(data["notes"], dict[StopReason, str])
             return SessionOpened(**data)
         entry: Entry = msgspec.convert(data, cls)
     except (msgspec.ValidationError, KeyError, TypeError) as error:

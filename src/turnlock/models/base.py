@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, overload
 
-from attrs import field, frozen
+from attrs import field
 
 from turnlock.engine import Finish, Item, ModelItem
+from turnlock.engine.value import value
 from turnlock.wire import Settings, ToolSpec
 
 
-@frozen
+@value
 class Usage:
     """Tokens, as the provider counted them."""
 
@@ -50,7 +51,7 @@ class Prefix(Sequence[Item]):
         return self._items[range(self._length)[index]]
 
 
-@frozen
+@value
 class Request:
     """One request.
 
@@ -65,18 +66,18 @@ class Request:
     items: Sequence[Item] = field(repr=False)
 
 
-@frozen
+@value
 class Response:
     """How a response ended that came to its end.
 
     Attributes:
         finish: Why the model stopped.
-        usage: What it cost.
+        usage: What it cost; None when the provider did not say.
         id: The provider's id of the response.
     """
 
     finish: Finish = Finish.STOP
-    usage: Usage = Usage()
+    usage: Usage | None = None
     id: str = ""
 
 

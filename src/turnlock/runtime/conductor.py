@@ -24,25 +24,22 @@ from turnlock.engine import (
     Letter,
     Policy,
     StopReason,
-    Text,
     commands,
     inputs,
 )
-from turnlock.engine.inputs import PLAIN
 from turnlock.journal import RequestSent as RequestRecord
 from turnlock.machines import Step
-from turnlock.models import Usage
 from turnlock.runtime import events
 from turnlock.runtime.logs import Log, about
 from turnlock.runtime.owner import Owner
 from turnlock.runtime.requester import Flight, Requester
-from turnlock.runtime.results import Receipt, TurnRecord, TurnResult
+from turnlock.models import Usage
+from turnlock.runtime.results import NOTHING_USED, Receipt, Ticket, TurnRecord, TurnResult
 from turnlock.runtime.streams import EventStream
 from turnlock.runtime.supervisor import Run, Supervisor
 from turnlock.runtime.watchdog import Watchdog
 from turnlock.tools import BadArguments, Tool, tool
 from turnlock.tools.output import describe, spool
-from turnlock.wire import Decoded
 
 
 @frozen
@@ -59,40 +56,6 @@ class Deny:
 
 Answer: TypeAlias = Allow | Deny | bool
 Approve: TypeAlias = Callable[[Invocation], Answer | Awaitable[Answer]]
-
-
-@define(eq=False)
-class Ticket:
-    """Somebody waits for the turn that carries a message, or that was asked for without one.
-
-    Attributes:
-        send: The message to send; None to go on without one.
-        receipt: What became of the message.
-        turn: The turn that carries it, once one does.
-        result: How that turn went.
-        error: Why there will be no result.
-        done: There is a result or an error.
-    """
-
-    send: inputs.Send | None
-    receipt: Receipt | None = None
-    turn: int | None = None
-    result: TurnResult | None = None
-    error: BaseException | None = None
-    done: trio.Event = field(factory=trio.Event)
-
-    def finish(self, result: TurnResult) -> None:
-        """There is a result."""
-        self.result = result
-        self.done.set()
-
-
-@frozen
-class _Due:
-    """An input whose time comes; whether it still means anything is for the engine to say."""
-
-    input: inputs.Wake | inputs.ApprovalExpired | inputs.TurnExpired
-    over = False
 
 
 def _mcp_approval(**_request: object) -> str:
@@ -137,19 +100,21 @@ class Conductor:
     owner: Owner = field(init=False)
     requester: Requester = field(init=False)
     supervisor: Supervisor = field(init=False)
-    streams: WeakSet[EventStream] = field(factory=WeakSet, init=False)
+    streams: WeakSet[EventStream] | None = field(default=None, init=False)
     listened: bool = field(default=False, init=False)
     record: TurnRecord = field(factory=lambda: TurnRecord(0), init=False)
-    usage: Usage = field(factory=Usage, init=False)
+    usage: Usage = field(default=NOTHING_USED, init=False)
     receipts: dict[str, Receipt] = field(factory=dict, init=False)
     tickets: dict[str, Ticket] = field(factory=dict, init=False)  # by message id, while it is held
     going_on: list[Ticket] = field(factory=list, init=False)  # asked for a turn without a message
     riding: list[Ticket] = field(factory=list, init=False)  # on the turn under way
-    rested: trio.Event = field(factory=trio.Event, init=False)  # set whenever a turn ends
     _policies: dict[str, Policy] = field(factory=dict, init=False)
     _read: dict[int, tuple[Tool, dict[str, Any]]] = field(factory=dict, init=False)
     _asking: dict[int, trio.CancelScope] = field(factory=dict, init=False)
     _spooled: dict[int, Any] = field(factory=dict, init=False)
+    _due: dict[int, commands.Timed] = field(factory=dict, init=False)  # inputs to feed when their time comes
+    _timers: int = field(default=0, init=False)
+    _rested: trio.Event | None = field(default=None, init=False)  # somebody waits for the end of a turn
     _positions: Sequence[int | None] | None = field(default=None, init=False)
 
     def now(self) -> float:
@@ -158,10 +123,19 @@ class Conductor:
 
     def tell(self, event: events.Event) -> None:
         """Tell whoever listens."""
-        streams = tuple(self.streams)
+        streams = tuple(self.streams or ())
         for stream in streams:
             stream.put(event)
         self.listened = bool(streams)
+
+    def listen(self) -> EventStream:
+        """A stream of what happens from now on."""
+        stream = EventStream()
+        if self.streams is None:
+            self.streams = WeakSet()
+        self.streams.add(stream)
+        self.listened = True
+        return stream
 
     def witness(self, step: Step) -> None:
         """Log one event that was tried."""
@@ -182,15 +156,10 @@ class Conductor:
 
     # ── what the tools say of an item ───────────────────────────────────────────────────────────────
 
-    def completed(self, decoded: Decoded) -> Policy:
+    def policy(self, call: Call, problem: Cause | None, why: str) -> Policy:
         """Which rules a call follows; for one that cannot run, why (C19)."""
-        call = decoded.item
-        if isinstance(call, Text):
-            self.record.add_text(call.request, call.text)
-        if not isinstance(call, Call):
-            return PLAIN
-        if decoded.problem is not None:
-            return Policy(problem=decoded.problem, why=decoded.why)
+        if problem is not None:
+            return Policy(problem=problem, why=why)
         found = self._find(call)
         if found is None:
             return Policy(problem=Cause.UNKNOWN_TOOL, why=call.name)
@@ -220,8 +189,8 @@ class Conductor:
         items = self.engine.transcript.items
         sent = self.requester.send(command.number, command.turn, items, command.length)
         self._positions = sent.positions
-        if self.keeps_requests and sent.body and sent.problem is None:
-            self.owner.note(RequestRecord(self.now(), command.number, sent.body))
+        if self.keeps_requests and sent.request.body and sent.problem is None:
+            self.owner.note(RequestRecord(self.now(), command.number, sent.request.body))
         if self.log.on:
             event = "request.sent" if sent.problem is None else "request.refused"
             problem = {"problem": sent.problem} if sent.problem else {}
@@ -260,6 +229,8 @@ class Conductor:
         if what == "usage":
             self.record.usage += info
             self.usage += info
+        elif what == "said":
+            self.record.add_text(number, info)
         elif what == "stuck":
             self.log.warning("request.stuck", turn=flight.turn, request=number)
         elif what == "reasoning":
@@ -276,7 +247,7 @@ class Conductor:
             self.tell(events.CallRequested(self.record.number, command.invocation))
 
     def start_call(self, command: commands.StartCall) -> None:
-        self.owner.post(inputs.Started(self.now(), command.invocation.call.ordinal))
+        self.owner.post(inputs.Started(self.clock() - self.epoch, command.invocation.call.ordinal))
 
     def run_call(self, command: commands.RunCall) -> None:
         invocation = command.invocation
@@ -339,9 +310,7 @@ class Conductor:
             self.tell(events.ApprovalRequested(self.record.number, invocation))
         if self.approve is not None:
             scope = self._asking[invocation.call.ordinal] = trio.CancelScope()
-            self.spawn(
-                self._ask, self.approve, invocation, scope, name=f"approve {invocation.name}"
-            )
+            self.spawn(self._ask, self.approve, invocation, scope, name=f"approve {invocation.name}")
 
     async def _ask(self, approve: Approve, invocation: Invocation, scope: trio.CancelScope) -> None:
         ordinal = invocation.call.ordinal
@@ -374,7 +343,9 @@ class Conductor:
 
     def set_timer(self, command: commands.SetTimer) -> None:
         due = command.input
-        self.watchdog.push(self.epoch + due.at, self._feed, _Due(due))
+        self._timers += 1
+        self._due[self._timers] = due
+        self.watchdog.push(self.epoch + due.at, self._feed, self._timers, self._due)
         if isinstance(due, inputs.Wake):
             pause = due.at - self.now()
             self.log.debug(
@@ -383,8 +354,8 @@ class Conductor:
             if self.listened:
                 self.tell(events.RetryScheduled(self.record.number, due.request, pause))
 
-    def _feed(self, timer: _Due, _when: float, _now: float) -> None:
-        due = timer.input
+    def _feed(self, key: int, _when: float, _now: float) -> None:
+        due = self._due.pop(key)
         if isinstance(due, inputs.TurnExpired):
             due = inputs.TurnExpired(due.at, due.turn, self.requester.hold())
         self.owner.post(due)
@@ -451,28 +422,32 @@ class Conductor:
         self.log.debug(
             "turn.ended", turn=command.turn, stop_reason=command.reason, error=command.error or None
         )
+        self.requester.driver = None  # whoever waited for this turn flies no request of the next
         if self.riding:
             riding, self.riding = self.riding, []
             for ticket in riding:
                 ticket.finish(self.record.result(command.reason, command.error, ticket.receipt))
         if self.listened:
             self.tell(events.TurnEnded(command.turn, command.reason, command.error))
-        self.rested.set()
-        self.rested = trio.Event()
+        if self._rested is not None:
+            self._rested.set()
+            self._rested = None
+
+    async def rest(self) -> None:
+        """Return when a turn has ended, or the session has failed."""
+        if self._rested is None:
+            self._rested = trio.Event()
+        await self._rested.wait()
 
     def fail(self, error: BaseException) -> None:
         """The session is over: nobody waits for ever."""
         for ticket in (*self.tickets.values(), *self.going_on, *self.riding):
-            ticket.error = error
-            ticket.done.set()
-        self.rested.set()
-
-    def perform(self, command: commands.Command) -> None:
-        """Do what one command says."""
-        _PERFORM[type(command)](self, command)
+            ticket.fail(error)
+        if self._rested is not None:
+            self._rested.set()
 
 
-_PERFORM: Mapping[type, Callable[[Conductor, Any], None]] = {
+PERFORM: Mapping[type, Callable[[Any, Any], None]] = {
     commands.SendRequest: Conductor.send_request,
     commands.AbortRequest: Conductor.abort_request,
     commands.StartCall: Conductor.start_call,
@@ -492,3 +467,4 @@ _PERFORM: Mapping[type, Callable[[Conductor, Any], None]] = {
     commands.Late: Conductor.late,
     commands.TurnEnded: Conductor.turn_ended,
 }
+"""By the class of a command, the method that performs it."""

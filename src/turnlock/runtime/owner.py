@@ -11,7 +11,7 @@ task per session does the same work, and is woken. Either way there is one write
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import trio
@@ -39,7 +39,8 @@ class Owner:
         engine: The engine; nobody else feeds it.
         journal: Where inputs are recorded.
         session: The session's id.
-        perform: Performs one command.
+        perform: By the class of a command, the method of ``performer`` that performs it.
+        performer: Whose methods they are.
         failed: Called with the error that stops the owner.
         ended: Nothing is applied any more.
         error: Why the owner stopped, once it failed.
@@ -48,13 +49,16 @@ class Owner:
     engine: Engine
     journal: Journal
     session: str
-    perform: Callable[[Any], None]
+    perform: Mapping[type, Callable[[Any, Any], None]]
+    performer: object
     failed: Callable[[BaseException], None]
     ended: trio.Event = field(factory=trio.Event, init=False)
     error: BaseException | None = field(default=None, init=False)
     _epoch: int = field(default=0, init=False)
     _sequence: int = field(default=1, init=False)
-    _instant: InstantJournal | None = field(default=None, init=False)
+    _write: Callable[[Entry], object] | None = field(
+        default=None, init=False
+    )  # where appending takes no time
     _applying: bool = field(default=False, init=False)
     _inbox: list[Input] = field(factory=list, init=False)
     _notes: list[Entry] = field(factory=list, init=False)
@@ -73,9 +77,8 @@ class Owner:
         """
         self._epoch = await self.journal.acquire(self.session)
         if isinstance(self.journal, InstantJournal):
-            self._instant = self.journal
-            self._instant.append_now(self.session, self._epoch, self._sequence, [first])
-            self._sequence += 1
+            self._write = self.journal.writer(self.session, self._epoch)
+            self._write(first)
         else:
             try:
                 await self._append([first])
@@ -87,22 +90,48 @@ class Owner:
     async def close(self) -> None:
         """Apply everything that was posted, and give the record up."""
         self._stopping = True
-        self._wake()
-        if self._instant is not None:
-            self.ended.set()
+        if self._write is not None:
             await self.journal.release(self.session, self._epoch)
+            self.ended.set()
+        elif self._sleeping is not None:
+            self._sleeping.set()
         await self.ended.wait()
 
     # ── what others call ────────────────────────────────────────────────────────────────────────────
 
-    def post(self, *inputs: Input) -> None:
-        """Take inputs in. Never waits; safe from any task of this loop."""
-        self._inbox.extend(inputs)
-        self._wake()
+    @enable_ki_protection  # a Ctrl-C between a record and its effect would leave half an input
+    def post(self, taken: Input) -> None:
+        """Take an input in. Never waits; safe from any task of this loop."""
+        write = self._write
+        if write is None or self._applying:
+            self._inbox.append(taken)
+            if self._sleeping is not None:
+                self._sleeping.set()
+        elif self.error is None:
+            self._applying = True
+            try:
+                write(taken)
+                self._apply(taken)
+                inbox = self._inbox
+                if inbox:
+                    for posted in inbox:  # grows while it is gone through
+                        write(posted)
+                        self._apply(posted)
+                    inbox.clear()
+            except BaseException as error:
+                self._fail(error)
+                raise
+            finally:
+                self._applying = False
+                if self._barriers:
+                    self._pass_barriers()
 
     def note(self, entry: Entry) -> None:
-        """Have something recorded that is no input; with the next batch."""
-        self._notes.append(entry)
+        """Have something recorded that is no input; at the latest with the next batch."""
+        if self._write is None:
+            self._notes.append(entry)
+        else:
+            self._write(entry)
 
     async def ask(self, asked: Input) -> None:
         """Post an input of the host, and wait until it was recorded and applied.
@@ -129,26 +158,6 @@ class Owner:
 
     # ── applying ────────────────────────────────────────────────────────────────────────────────────
 
-    @enable_ki_protection  # a Ctrl-C between a record and its effect would leave half an input
-    def _wake(self) -> None:
-        if self._instant is None:
-            if self._sleeping is not None:
-                self._sleeping.set()
-        elif not self._applying and self.error is None:
-            self._applying = True
-            try:
-                while self._inbox or self._notes:
-                    batch, entries = self._take()
-                    self._instant.append_now(self.session, self._epoch, self._sequence, entries)
-                    self._sequence += len(entries)
-                    self._apply(batch)
-            except BaseException as error:
-                self._fail(error)
-                raise
-            finally:
-                self._applying = False
-                self._pass_barriers()
-
     @enable_ki_protection
     async def _run(self) -> None:
         """The task. Shielded: the inputs of cancelled tasks must still be recorded and applied."""
@@ -159,7 +168,8 @@ class Owner:
                         self._applying = True
                         batch, entries = self._take()
                         await self._append(entries)
-                        self._apply(batch)
+                        for taken in batch:
+                            self._apply(taken)
                         continue
                     self._applying = False
                     self._pass_barriers()
@@ -186,22 +196,21 @@ class Owner:
         await self.journal.append(self.session, self._epoch, self._sequence, entries)
         self._sequence += len(entries)
 
-    def _apply(self, batch: Sequence[Input]) -> None:
-        receive, perform = self.engine.receive, self.perform
-        for taken in batch:
-            try:
-                commands = receive(taken)
-            except TransitionRefused as refused:
-                reply = self._replies.pop(id(taken), None)
-                if reply is None:
-                    raise  # the runtime's own inputs are always legal: a bug must not go on
-                reply.error = refused
-                reply.done.set()
-                continue
-            for command in commands:
-                perform(command)
-            if self._replies and (reply := self._replies.pop(id(taken), None)) is not None:
-                reply.done.set()
+    def _apply(self, taken: Input) -> None:
+        try:
+            commands = self.engine.receive(taken)
+        except TransitionRefused as refused:
+            reply = self._replies.pop(id(taken), None)
+            if reply is None:
+                raise  # the runtime's own inputs are always legal: a bug must not go on
+            reply.error = refused
+            reply.done.set()
+            return
+        perform, performer = self.perform, self.performer
+        for command in commands:
+            perform[type(command)](performer, command)
+        if self._replies and (reply := self._replies.pop(id(taken), None)) is not None:
+            reply.done.set()
 
     def _pass_barriers(self) -> None:
         for barrier in self._barriers:

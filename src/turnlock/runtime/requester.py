@@ -12,32 +12,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import trio
-from attrs import define, field, frozen
+from attrs import define, field
 
-from turnlock.engine import Item, Limits, ModelItem, Policy, Text, Trouble, inputs
+from turnlock.engine import Call, Cause, Item, Limits, ModelItem, Policy, Text, Trouble, inputs
+from turnlock.engine.inputs import PLAIN
 from turnlock.engine.outcome import format_seconds
 from turnlock.errors import ModelError
 from turnlock.models import Model, Prefix, Request, Response
+from turnlock.runtime.results import Ticket
 from turnlock.runtime.watchdog import Watchdog
 from turnlock.tools.output import describe
-from turnlock.wire import Decoded, Encoder, Settings, Severity, check, decode
+from turnlock.wire import Encoder, Settings, Severity, check, decode
 
 Post = Callable[[inputs.Input], None]
-
-
-@frozen
-class Sent:
-    """What became of a request that was to leave.
-
-    Attributes:
-        body: The exact bytes.
-        positions: For each item of the transcript its index in the list of the body.
-        problem: Why nothing was sent.
-    """
-
-    body: bytes = field(repr=False)
-    positions: Sequence[int | None] | None
-    problem: str | None = None
+_ALWAYS = (0,)  # what a timer that decides by itself is among
 
 
 @define(eq=False)
@@ -48,6 +36,9 @@ class Flight:
         request: The request.
         turn: The turn that it belongs to.
         owner: Who sent it.
+        since: When it left, on trio's clock.
+        positions: For each item of the transcript its index in the list of the body.
+        problem: Why it was not sent.
         shown: Text of the item that is not yet complete, as the host has seen it.
         held: Deltas that came after an interrupt was posted and before the engine has decided on it.
         over: Nothing that arrives counts any more.
@@ -56,6 +47,9 @@ class Flight:
     request: Request
     turn: int
     owner: Requester
+    positions: Sequence[int | None] | None = None
+    problem: str | None = None
+    since: float = 0.0
     shown: list[str] = field(factory=list)
     held: list[str] | None = None
     over: bool = False
@@ -79,39 +73,35 @@ class Flight:
 
     def item(self, raw: Mapping[str, Any], *, cut: bool = False) -> None:
         """An item in the dialect of the model."""
-        if self.over:
+        owner, number = self.owner, self.request.number
+        dialect = owner.model.dialect
+        if self.over or dialect is None:
             return
-        dialect = self.owner.model.dialect
-        assert dialect is not None
-        for decoded in decode(
-            dialect,
-            raw,
-            request=self.request.number,
-            model=self.owner.model.name,
-            next_ordinal=self.owner.next_ordinal,
-            cut=cut,
-        ):
-            self._complete(decoded)
+        name, ordinal = owner.model.name, owner.next_ordinal
+        for decoded in decode(dialect, raw, request=number, model=name, next_ordinal=ordinal, cut=cut):
+            self._complete(decoded.item, decoded.problem, decoded.why)
 
     def add(self, item: ModelItem) -> None:
         """An item of the transcript, from a model without a dialect."""
         if not self.over:
-            self._complete(Decoded(item))
+            self._complete(item)
 
     def next_ordinal(self) -> int:
         """The ordinal for a call given to ``add``."""
         return self.owner.next_ordinal()
 
-    def _complete(self, decoded: Decoded) -> None:
+    def _complete(self, item: ModelItem, problem: Cause | None = None, why: str = "") -> None:
         owner = self.owner
-        if isinstance(decoded.item, Text):
-            if not self.shown and self.held is None:  # an adapter that tells no deltas
-                owner.told("text", self, decoded.item.text)
-            self.shown.clear()
-        policy = owner.completed(decoded)
-        owner.post(
-            inputs.ItemCompleted(owner.clock() - owner.epoch, self.request.number, decoded.item, policy)
-        )
+        if isinstance(item, Call):
+            policy = owner.policy(item, problem, why)
+        else:
+            policy = PLAIN
+            if isinstance(item, Text):
+                if not self.shown and self.held is None:  # an adapter that tells no deltas
+                    owner.told("text", self, item.text)
+                self.shown.clear()
+                owner.told("said", self, item.text)
+        owner.post(inputs.ItemCompleted(owner.clock() - owner.epoch, self.request.number, item, policy))
 
 
 @define(eq=False)
@@ -128,11 +118,12 @@ class Requester:
         epoch: The session's time zero on it.
         watchdog: Calls back when a request has taken too long.
         post: Takes an input in.
-        completed: Called with every item that was completed; says which rules it follows.
-        told: Called with ``text``, ``reasoning``, ``usage`` or ``stuck`` when something happens that is no
-            input.
+        policy: Called with every call that was completed; says which rules it follows.
+        told: Called with ``text``, ``reasoning``, ``said``, ``usage`` or ``stuck`` when something happens
+            that is no input.
         ordinals: The last ordinal that was given to a call.
         flight: The request in flight.
+        driver: Whoever waits for the turn under way and flies its requests.
     """
 
     model: Model
@@ -144,14 +135,16 @@ class Requester:
     epoch: float
     watchdog: Watchdog
     post: Post
-    completed: Callable[[Decoded], Policy]
+    policy: Callable[[Call, Cause | None, str], Policy]
     told: Callable[[str, Flight, Any], None]
     ordinals: int = 0
     flight: Flight | None = field(default=None, init=False)
+    driver: Ticket | None = field(default=None, init=False)
     _next: Flight | None = field(default=None, init=False)
     _worker: trio.CancelScope | None = field(default=None, init=False)
     _sleeping: trio.Event | None = field(default=None, init=False)
     _unwinding: int = field(default=0, init=False)  # workers of aborted requests that have not ended
+    _timing: bool = field(default=False, init=False)
     _refused: bytes = field(default=b"", init=False)
 
     def next_ordinal(self) -> int:
@@ -159,20 +152,22 @@ class Requester:
         self.ordinals += 1
         return self.ordinals
 
-    def send(self, number: int, turn: int, items: list[Item], length: int) -> Sent:
+    def send(self, number: int, turn: int, items: list[Item], length: int) -> Flight:
         """Encode, check and send; nothing leaves when the provider would refuse it (R15)."""
         body, positions = b"", None
         if self.encoder is not None:
             encoded = self.encoder.encode(items, length, self.settings)
             body, positions = encoded.body, encoded.positions
-            problem = self._problem(body)
-            if problem is not None:
-                self.post(inputs.ResponseFailed(self._now(), number, Trouble.REFUSED, problem))
-                return Sent(body, positions, problem)
-        flight = Flight(Request(number, body, Prefix(items, length)), turn, self)
-        self.flight = flight
-        self._give(flight)
-        return Sent(body, positions)
+        flight = Flight(Request(number, body, Prefix(items, length)), turn, self, positions)
+        if body:
+            flight.problem = self._problem(body)
+        if flight.problem is None:
+            self.flight = flight
+            self._give(flight)
+        else:
+            flight.over = True
+            self.post(inputs.ResponseFailed(self._now(), number, Trouble.REFUSED, flight.problem))
+        return flight
 
     def _problem(self, body: bytes) -> str | None:
         """Why this body must not leave."""
@@ -213,44 +208,95 @@ class Requester:
     # ── the task ────────────────────────────────────────────────────────────────────────────────────
 
     def _give(self, flight: Flight) -> None:
-        self._next = flight
-        if self._sleeping is not None:
-            self._sleeping.set()
-        elif self._unwinding:  # the aborted request before it has not ended
-            self.watchdog.push(self.clock() + self.limits.grace, self._take_over, flight)
-        else:
+        if self._unwinding:  # the aborted request before it has not ended
+            self._next = flight
+            flight.since = self.clock()
+            self.watchdog.push(self.clock() + self.limits.grace, self._take_over, 0, _ALWAYS)
+        elif self.driver is not None:
+            self.driver.give(flight)
+        elif self._worker is None:
+            self._next = flight
             self._start_worker()
+        else:
+            self._next = flight
+            if self._sleeping is not None:
+                self._sleeping.set()
 
     def _start_worker(self) -> None:
         self._worker = trio.CancelScope()
         self.spawn(self._serve, self._worker, name="turnlock requests")
 
     def _drop(self, flight: Flight, reason: str) -> None:
-        """End a request that is in flight, and the worker with it."""
+        """End a request that is in flight, and with it the task's part in it."""
         flight.over = True
         self.flight = None
+        driver = self.driver
         if self._next is flight:
             self._next = None  # nobody has looked at it yet
+        elif driver is not None:
+            self.driver = None
+            if driver.flight is flight:
+                driver.flight = None
+            elif driver.scope is not None:
+                self._unwinding += 1
+                driver.dropped = True
+                driver.scope.cancel(reason=reason)
         elif self._worker is not None:
+            self._unwinding += 1
             self._worker.cancel(reason=reason)
             self._worker = None
-            self._unwinding += 1
+
+    def _unwound(self) -> None:
+        """The task of a request that was aborted has left it."""
+        self._unwinding -= 1
+        if not self._unwinding and self._next is not None and self._worker is None:
+            self._start_worker()
 
     def close(self) -> None:
         """End the task."""
         if self._worker is not None:
             self._worker.cancel(reason="the session was closed")
 
-    def _take_over(self, flight: Flight, _when: float, _now: float) -> None:
+    def _take_over(self, _key: int, _when: float, now: float) -> None:
         """An adapter that does not end when it is told to must not hold the next turn."""
-        if self._next is flight:
+        flight = self._next
+        if flight is not None and now >= flight.since + self.limits.grace:
             self.told("stuck", flight, None)
             self._start_worker()
 
-    def _too_late(self, flight: Flight, _when: float, _now: float) -> None:
+    def _time_over(self, _number: int, _when: float, now: float) -> None:
+        """The one timer of all requests: it is set again for as long as one is in flight."""
+        flight, timeout = self.flight, self.limits.request_timeout
+        self._timing = False
+        if flight is None or timeout is None:
+            return
+        if now < flight.since + timeout:
+            self._set_timer(flight.since + timeout)
+            return
         self._drop(flight, "the request took too long")
-        text = f"the response did not end within {format_seconds(self.limits.request_timeout or 0)} s"
+        text = f"the response did not end within {format_seconds(timeout)} s"
         self.post(inputs.ResponseFailed(self._now(), flight.request.number, Trouble.LOST, text))
+
+    def _set_timer(self, when: float) -> None:
+        if not self._timing:
+            self._timing = True
+            self.watchdog.push(when, self._time_over, 0, _ALWAYS)
+
+    async def drive(self, ticket: Ticket) -> None:
+        """Fly the requests of the ticket's turn in the task that waits for it, until there is a result."""
+        with trio.CancelScope() as ticket.scope:
+            try:
+                while not ticket.done:
+                    flight, ticket.flight = ticket.flight, None
+                    if flight is None:
+                        await ticket.wait()
+                    else:
+                        await self._fly(flight)
+            finally:
+                if self.driver is ticket:
+                    self.driver = None
+                if ticket.dropped:
+                    self._unwound()
 
     async def _serve(self, scope: trio.CancelScope) -> None:
         try:
@@ -258,23 +304,20 @@ class Requester:
                 while self._worker is scope:
                     if self._next is None:
                         self._sleeping = trio.Event()
-                        try:
-                            await self._sleeping.wait()
-                        finally:
-                            self._sleeping = None
+                        await self._sleeping.wait()
+                        self._sleeping = None
                     else:
                         flight, self._next = self._next, None
                         await self._fly(flight)
         finally:
-            if self._worker is not scope and self._unwinding:
-                self._unwinding -= 1
-                if not self._unwinding and self._worker is None and self._next is not None:
-                    self._start_worker()
+            if self._worker is not scope:
+                self._unwound()
 
     async def _fly(self, flight: Flight) -> None:
         number, timeout = flight.request.number, self.limits.request_timeout
+        flight.since = self.clock()
         if timeout is not None:
-            self.watchdog.push(self.clock() + timeout, self._too_late, flight)
+            self._set_timer(flight.since + timeout)
         ending: inputs.Input
         try:
             response = await self.model.respond(flight.request, flight)
@@ -287,7 +330,7 @@ class Requester:
             text = f"the model adapter failed: {describe(error)}"
             ending = inputs.ResponseFailed(self._now(), number, Trouble.FATAL, text)
         else:
-            if not flight.over:
+            if response.usage is not None and not flight.over:
                 self.told("usage", flight, response.usage)
             ending = inputs.ResponseEnded(self._now(), number, response.finish)
         if not flight.over:

@@ -1,13 +1,21 @@
-"""What a session hands back: receipts for messages, results of turns, and what a turn waits for."""
+"""What a session hands back: receipts for messages, results of turns, and who waits for them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+import trio
 from attrs import define, field, frozen
 
-from turnlock.engine import Fate, Invocation, Letter, StopReason
+from turnlock.engine import Fate, Invocation, Letter, StopReason, inputs
+from turnlock.engine.value import value
 from turnlock.models import Usage
+
+if TYPE_CHECKING:
+    from turnlock.runtime.requester import Flight
+
+NOTHING_USED = Usage()
 
 
 @define(eq=False, repr=False)
@@ -21,7 +29,7 @@ class Receipt:
 
     _letter: Letter = field(alias="letter")
     _open: Callable[[], tuple[Invocation, ...]] = field(alias="open")
-    index: int | None = field(default=None, init=False)
+    index: int | None = None
 
     def __repr__(self) -> str:
         where = f", request {self.request}, index {self.index}" if self.request is not None else ""
@@ -54,7 +62,7 @@ class Receipt:
         return self._letter.reason
 
 
-@frozen
+@value
 class TurnResult:
     """How a turn went.
 
@@ -74,7 +82,7 @@ class TurnResult:
     text: str = ""
     calls: tuple[Invocation, ...] = ()
     requests: int = 0
-    usage: Usage = field(factory=Usage)
+    usage: Usage = NOTHING_USED
     error: str = ""
     receipt: Receipt | None = None
 
@@ -119,7 +127,7 @@ class TurnRecord:
     requests: int = 0
     texts: list[str] = field(factory=list)
     calls: list[Invocation] = field(factory=list)
-    usage: Usage = field(factory=Usage)
+    usage: Usage = NOTHING_USED
 
     def add_text(self, request: int, text: str) -> None:
         """Text of the last answer replaces that of earlier ones."""
@@ -134,3 +142,64 @@ class TurnRecord:
         return TurnResult(
             self.number, reason, text, tuple(self.calls), self.requests, self.usage, error, receipt
         )
+
+
+@define(eq=False)
+class Ticket:
+    """Somebody waits for the turn that carries a message.
+
+    The task that waits in ``run`` has nothing else to do, so it flies the requests of its own turn: that saves
+    two switches between tasks for each, and lets a model adapter run in the caller's context (tracing).
+
+    Attributes:
+        send: The message to send; None to go on without one.
+        receipt: What became of the message.
+        turn: The turn that carries it, once one does.
+        result: How that turn went.
+        error: Why there will be no result.
+        flight: A request for this task to fly.
+        scope: Cancels the request that this task flies.
+        dropped: It was cancelled.
+    """
+
+    send: inputs.Send | None
+    receipt: Receipt | None = None
+    turn: int | None = None
+    result: TurnResult | None = None
+    error: BaseException | None = None
+    flight: Flight | None = None
+    scope: trio.CancelScope | None = None
+    dropped: bool = False
+    _waiting: trio.Event | None = None
+
+    @property
+    def done(self) -> bool:
+        """There is a result, or there never will be one."""
+        return self.result is not None or self.error is not None
+
+    def finish(self, result: TurnResult) -> None:
+        """There is a result."""
+        self.result = result
+        self.wake()
+
+    def fail(self, error: BaseException) -> None:
+        """There will be no result."""
+        self.error = error
+        self.wake()
+
+    def give(self, flight: Flight) -> None:
+        """Here is a request to fly."""
+        self.flight = flight
+        self.wake()
+
+    def wake(self) -> None:
+        """Let the task look again."""
+        if self._waiting is not None:
+            self._waiting.set()
+
+    async def wait(self) -> None:
+        """Return when there is a result, an error or a request to fly."""
+        while not self.done and self.flight is None:
+            self._waiting = trio.Event()
+            await self._waiting.wait()
+            self._waiting = None

@@ -15,7 +15,6 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import attrs
 import trio
 
 from turnlock._version import __version__
@@ -40,11 +39,11 @@ from turnlock.errors import SessionBusy, SessionClosed
 from turnlock.journal import Journal, JsonlJournal, MemoryJournal, SessionOpened
 from turnlock.machines import InvocationState, TurnState
 from turnlock.models import Model, Usage, resolve
-from turnlock.runtime.conductor import Approve, Conductor, Ticket
+from turnlock.runtime.conductor import PERFORM, Approve, Conductor
 from turnlock.runtime.logs import Log, about
 from turnlock.runtime.owner import Owner
 from turnlock.runtime.requester import Requester
-from turnlock.runtime.results import Leak, Receipt, TurnResult, Waiting
+from turnlock.runtime.results import Leak, Receipt, Ticket, TurnResult, Waiting
 from turnlock.runtime.streams import EventStream, TurnStream
 from turnlock.runtime.supervisor import Supervisor
 from turnlock.runtime.watchdog import Watchdog
@@ -147,7 +146,7 @@ class Session:
             watchdog,
             self._journal.keeps_requests,
         )
-        self._owner = owner = Owner(engine, self._journal, self.id, conductor.perform, conductor.fail)
+        self._owner = owner = Owner(engine, self._journal, self.id, PERFORM, conductor, conductor.fail)
         self._supervisor = Supervisor(
             self.id, self.limits, spawn, clock, epoch, watchdog, owner.post, conductor.watched, conductor.keep
         )
@@ -161,7 +160,7 @@ class Session:
             epoch,
             watchdog,
             owner.post,
-            conductor.completed,
+            conductor.policy,
             conductor.heard,
             engine.registry.last_ordinal,
         )
@@ -178,15 +177,14 @@ class Session:
         return self
 
     def _opened(self, dialect: str | None, model: str) -> SessionOpened:
-        tools = tuple({**attrs.asdict(tool.spec), "kind": tool.kind.value} for tool in self._tools.values())
         return SessionOpened(
             at=0.0,
             model=model,
             dialect=dialect,
             instructions=self._instructions,
-            tools=tools,
-            limits=attrs.asdict(self.limits),
-            notes={reason.value: text for reason, text in self._engine.notes.items()},
+            tools=tuple(tool.declared for tool in self._tools.values()),
+            limits=self.limits,
+            notes=self._engine.notes,
             history=tuple(self._engine.transcript.items),
             version=__version__,
         )
@@ -213,21 +211,12 @@ class Session:
         self._state = "closed"
         conductor, owner = self._conductor, self._owner
         with trio.CancelScope(shield=True):
-            if owner.error is None:
-                owner.post(inputs.Interrupt(conductor.now(), Cause.CLOSED, self._requester.hold()))
-                await owner.settled()
-                while owner.error is None and self._engine.turn.state is not TurnState.IDLE:
-                    await conductor.rested.wait()
-                for letter in self._engine.inbox.held:
-                    owner.post(inputs.Withdraw(conductor.now(), letter.message.id, "the session was closed"))
-                await owner.settled()
+            await self._end_turn()
             self._requester.close()
             for run in self._supervisor.leaks:
                 age = trio.current_time() - (run.asked or run.started)
                 what = "is waited for" if wait and run.thread is None else "is left behind"
-                self._log.warning(
-                    f"session.closed: a tool {what}", **about(run.call), seconds=round(age, 3)
-                )
+                self._log.warning(f"session.closed: a tool {what}", **about(run.call), seconds=round(age, 3))
         if wait:
             with trio.CancelScope(shield=True):  # trio cannot abandon a task: whoever shields holds us
                 await self._supervisor.wait_tasks_ended()
@@ -236,8 +225,20 @@ class Session:
             await owner.close()
             if self._owns_model:
                 await self._model.aclose()
-        for stream in tuple(conductor.streams):
+        for stream in tuple(conductor.streams or ()):
             stream.close()
+
+    async def _end_turn(self) -> None:
+        """Stop the turn, wait until it has ended, and give back what is held."""
+        conductor, owner = self._conductor, self._owner
+        if owner.error is None:
+            owner.post(inputs.Interrupt(conductor.now(), Cause.CLOSED, self._requester.hold()))
+        await owner.settled()
+        while self._engine.turn.state is not TurnState.IDLE and owner.error is None:
+            await conductor.rest()
+        for letter in tuple(self._engine.inbox.held):
+            owner.post(inputs.Withdraw(conductor.now(), letter.message.id, "the session was closed"))
+        await owner.settled()
 
     # ── messages ────────────────────────────────────────────────────────────────────────────────────
 
@@ -285,9 +286,20 @@ class Session:
             RuntimeError: Called from a tool of this session, whose end it would wait for.
         """
         ticket = self._ticket(content, when_busy)
-        await self._submit(ticket, wait=False)
+        requester = self._requester
         try:
-            await ticket.done.wait()
+            if ticket.send is not None and requester.driver is None:
+                # If the message begins its turn right now, this task flies its requests.
+                requester.driver = ticket
+                await self._submit(ticket, wait=False)
+                if ticket.flight is not None:
+                    await requester.drive(ticket)
+                elif requester.driver is ticket:
+                    requester.driver = None
+            else:
+                await self._submit(ticket, wait=False)
+            while not ticket.done:
+                await ticket.wait()
         except trio.Cancelled:
             self._let_go(ticket)
             raise
@@ -336,7 +348,7 @@ class Session:
 
     def _let_go(self, ticket: Ticket) -> None:
         """Whoever waited is gone: stop the turn, or take the message back if none carries it yet."""
-        if self._state != "open" or ticket.done.is_set():
+        if self._state != "open" or ticket.done:
             return
         now = self._conductor.now()
         if ticket.turn is not None or ticket.send is None:
@@ -389,7 +401,7 @@ class Session:
     async def _wait_interrupted(self) -> None:
         turn, number = self._engine.turn, self._engine.turn.number
         while turn.state is TurnState.INTERRUPTING and turn.number == number and self._owner.error is None:
-            await self._conductor.rested.wait()
+            await self._conductor.rest()
 
     async def cancel(self, call: Invocation) -> None:
         """Skip one call; the others go on (C14). A running tool is asked to stop, and has its grace.
@@ -426,10 +438,7 @@ class Session:
     def events(self) -> EventStream:
         """What the session tells from now on, until it is closed."""
         self._check_open()
-        stream = EventStream()
-        self._conductor.streams.add(stream)
-        self._conductor.listened = True
-        return stream
+        return self._conductor.listen()
 
     @property
     def transcript(self) -> tuple[Item, ...]:

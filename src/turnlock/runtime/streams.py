@@ -19,10 +19,9 @@ from turnlock.runtime.events import (
     MessageReturned,
     TurnEnded,
 )
-from turnlock.runtime.results import Receipt, TurnResult
+from turnlock.runtime.results import Receipt, Ticket, TurnResult
 
 if TYPE_CHECKING:
-    from turnlock.runtime.conductor import Ticket
     from turnlock.runtime.session import Session
 
 

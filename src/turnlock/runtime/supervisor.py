@@ -21,7 +21,7 @@ from trio.lowlevel import TrioToken, current_trio_token
 from turnlock.engine import Cause, Invocation, Limits, inputs
 from turnlock.runtime.watchdog import Watchdog
 from turnlock.tools.context import ToolContext, enter_call
-from turnlock.tools.declare import Default, Seconds, Tool
+from turnlock.tools.declare import Default, Tool
 from turnlock.tools.output import Unsayable, cap, describe, render
 
 _LEAK_CHECK = 0.05  # seconds after the gate opened: a tool that ends in this time was no leak (grace 0)
@@ -39,7 +39,7 @@ class Run(ToolContext):
         owner: The supervisor.
         started: When it was started, on trio's clock.
         scope: Cancels its task.
-        heard: When it last said something.
+        heard: When it last said something; None when it has not.
         asked: When it was asked to stop.
         printed: What it said so far.
         over: Its end was posted: no time means anything to it any more.
@@ -52,7 +52,7 @@ class Run(ToolContext):
     owner: Supervisor
     started: float
     scope: trio.CancelScope
-    heard: float
+    heard: float | None = None
     asked: float | None = None
     printed: list[str] | None = None
     over: bool = False
@@ -113,16 +113,23 @@ class Supervisor:
     def run(self, invocation: Invocation, tool: Tool, arguments: dict[str, Any]) -> None:
         """Start a tool; the record that it started is durable."""
         now = self.clock()
-        deadline = _seconds(tool.deadline, self.limits.deadline)
-        run = Run(invocation, self.session, deadline, tool, self, now, trio.CancelScope(), now)
+        deadline, idle = self._bounds(tool)
+        run = Run(invocation, self.session, deadline, tool, self, now, trio.CancelScope())
         self.running[invocation.call.ordinal] = run
         if deadline is not None:
-            self.watchdog.push(now + deadline, self._deadline_over, run)
-        idle = _seconds(tool.idle_deadline, self.limits.idle_deadline)
+            self.watchdog.push(now + deadline, self._deadline_over, invocation.call.ordinal, self.running)
         if idle is not None:
-            self.watchdog.push(now + idle, self._maybe_idle, run)
+            self.watchdog.push(now + idle, self._maybe_idle, invocation.call.ordinal, self.running)
         self._tasks += 1
         self.spawn(self._work, run, arguments, name=tool.name)
+
+    def _bounds(self, tool: Tool) -> tuple[float | None, float | None]:
+        """Deadline and idle deadline of a tool, in seconds."""
+        deadline, idle = tool.deadline, tool.idle_deadline
+        return (
+            self.limits.deadline if isinstance(deadline, Default) else deadline,
+            self.limits.idle_deadline if isinstance(idle, Default) else idle,
+        )
 
     def stop(self, invocation: Invocation) -> None:
         """Ask a tool to stop, and open the gate when its grace is over."""
@@ -132,7 +139,7 @@ class Supervisor:
         run.asked = self.clock()
         if run.thread is None:  # a thread cannot be cancelled: it may ask `stopping`, and has its grace
             run.scope.cancel(reason=invocation.stop_cause)
-        self.watchdog.push(run.asked + self.limits.grace, self._grace_over, run)
+        self.watchdog.push(run.asked + self.limits.grace, self._grace_over, run.call.ordinal, self.running)
 
     @property
     def leaks(self) -> list[Run]:
@@ -149,8 +156,9 @@ class Supervisor:
 
     async def _work(self, run: Run, arguments: dict[str, Any]) -> None:
         enter_call(run)
-        tool = run.tool
-        arguments = tool.bind(arguments, run)
+        tool, ordinal = run.tool, run.call.ordinal
+        if tool.context is not None:
+            arguments[tool.context] = run
         try:
             with run.scope:
                 value = await (
@@ -159,11 +167,11 @@ class Supervisor:
             if not run.scope.cancelled_caught:
                 self._returned(run, value)
             elif not run.abandoned:  # a thread is only abandoned when its grace is over: that was posted
-                self._end(run, inputs.Stopped(self._now(), run.call.call.ordinal, run.partial))
+                self._end(run, inputs.Stopped(self._now(), ordinal, run.partial))
         except Exception as error:  # noqa: BLE001  # whatever a tool raises is its output (R9)
             self._raised(run, error)
         except trio.Cancelled:  # the session's own tasks are being cancelled
-            self._end(run, inputs.Stopped(self._now(), run.call.call.ordinal, run.partial))
+            self._end(run, inputs.Stopped(self._now(), ordinal, run.partial))
             raise
         except BaseException as error:
             self._raised(run, error)
@@ -208,7 +216,7 @@ class Supervisor:
         self._forget(run)
 
     def _returned(self, run: Run, value: object) -> None:
-        ordinal = run.call.call.ordinal
+        ordinal = run.call.ordinal
         try:
             text, native = render(value, run.call.call.kind)
         except Unsayable as error:
@@ -221,7 +229,7 @@ class Supervisor:
         self._end(run, inputs.Returned(self._now(), ordinal, text, native))
 
     def _raised(self, run: Run, error: BaseException) -> None:
-        self._end(run, inputs.Raised(self._now(), run.call.call.ordinal, describe(error), run.partial))
+        self._end(run, inputs.Raised(self._now(), run.call.ordinal, describe(error), run.partial))
 
     def _end(self, run: Run, ending: inputs.Returned | inputs.Raised | inputs.Stopped) -> None:
         run.over = True
@@ -231,7 +239,7 @@ class Supervisor:
         self.post(ending)
 
     def _forget(self, run: Run) -> None:
-        del self.running[run.call.call.ordinal]
+        del self.running[run.call.ordinal]
         if run.leaked:
             self.told("freed", run, self.clock() - (run.asked or run.started))
 
@@ -246,29 +254,39 @@ class Supervisor:
 
     # ── times that have come ────────────────────────────────────────────────────────────────────────
 
-    def _deadline_over(self, run: Run, when: float, now: float) -> None:
-        self._check_stall(run, when, now)
-        self.post(inputs.StopAsked(now - self.epoch, run.call.call.ordinal, Cause.DEADLINE))
+    def _deadline_over(self, ordinal: int, when: float, now: float) -> None:
+        run = self.running[ordinal]
+        if not run.over:
+            self._check_stall(run, when, now)
+            self.post(inputs.StopAsked(now - self.epoch, ordinal, Cause.DEADLINE))
 
-    def _maybe_idle(self, run: Run, when: float, now: float) -> None:
+    def _maybe_idle(self, ordinal: int, when: float, now: float) -> None:
+        run = self.running[ordinal]
+        _, idle = self._bounds(run.tool)
+        if run.over or idle is None:
+            return
         self._check_stall(run, when, now)
-        idle = _seconds(run.tool.idle_deadline, self.limits.idle_deadline)
-        assert idle is not None
-        if now - run.heard >= idle:
-            self.post(inputs.StopAsked(now - self.epoch, run.call.call.ordinal, Cause.IDLE))
+        heard = run.started if run.heard is None else run.heard
+        if now - heard >= idle:
+            self.post(inputs.StopAsked(now - self.epoch, ordinal, Cause.IDLE))
         else:
-            self.watchdog.push(run.heard + idle, self._maybe_idle, run)
+            self.watchdog.push(heard + idle, self._maybe_idle, ordinal, self.running)
 
-    def _grace_over(self, run: Run, when: float, now: float) -> None:
+    def _grace_over(self, ordinal: int, when: float, now: float) -> None:
+        run = self.running[ordinal]
+        if run.over:
+            return
         self._check_stall(run, when, now)
-        self.post(inputs.GraceOver(now - self.epoch, run.call.call.ordinal, run.partial))
-        self.watchdog.push(now + _LEAK_CHECK, self._leaks, run)
+        self.post(inputs.GraceOver(now - self.epoch, ordinal, run.partial))
+        self.watchdog.push(now + _LEAK_CHECK, self._leaks, ordinal, self.running)
         if run.thread is not None:
             run.scope.cancel(reason="its grace is over")
 
-    def _leaks(self, run: Run, _when: float, now: float) -> None:
-        run.leaked = True
-        self.told("leaked", run, now - (run.asked or now))
+    def _leaks(self, ordinal: int, _when: float, now: float) -> None:
+        run = self.running[ordinal]
+        if not run.over:
+            run.leaked = True
+            self.told("leaked", run, now - (run.asked or now))
 
     def _check_stall(self, run: Run, when: float, now: float) -> None:
         """Code that blocks the loop cannot be bounded by anybody in this process; it can be named."""
@@ -280,7 +298,3 @@ def _tell(token: TrioToken, function: Callable[..., object], *args: object) -> N
     """Call a function in the event loop, from a thread; nothing when the loop is gone."""
     with suppress(trio.RunFinishedError):
         token.run_sync_soon(function, *args)
-
-
-def _seconds(own: Seconds, default: float | None) -> float | None:
-    return default if isinstance(own, Default) else own

@@ -1,33 +1,25 @@
 """One heap of times and one task per session, for everything that must not wait for ever.
 
 Deadlines of tools, graces, timeouts of requests, backoffs. Most times never come: a call that ends leaves
-its entry behind, and entries of what is over are forgotten when they outnumber the others. The task starts
-with the first entry and is woken only for an entry that comes before all others.
+its entry behind, and entries of what is gone are forgotten when they could outnumber the others. An entry
+names what it is about by a number, so that it keeps nothing alive. The task starts with the first entry and
+is woken only for an entry that comes before all others.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from itertools import count
-from typing import Any, Protocol
+from typing import TypeAlias
 
 import trio
 from attrs import define, field
 
 _COMPACT = 256  # entries that the heap may hold before it is looked through
 
-
-class About(Protocol):
-    """What an entry is about; once it is over, the entry means nothing."""
-
-    @property
-    def over(self) -> bool:
-        """Nothing is to be done any more."""
-
-
-Due = Callable[[Any, float, float], None]
+Due: TypeAlias = Callable[[int, float, float], None]
 
 
 @define(eq=False)
@@ -41,42 +33,43 @@ class Watchdog:
 
     spawn: Callable[..., None]
     clock: Callable[[], float]
-    _heap: list[tuple[float, int, Due, About]] = field(factory=list, init=False)
+    _heap: list[tuple[float, int, Due, int, Container[int]]] = field(factory=list, init=False)
     _count: count[int] = field(factory=count, init=False)
     _limit: int = field(default=_COMPACT, init=False)
-    _scope: trio.CancelScope | None = field(default=None, init=False)
+    _running: bool = field(default=False, init=False)
+    _closed: bool = field(default=False, init=False)
     _sleeping: trio.Event | None = field(default=None, init=False)
 
-    def push(self, when: float, due: Due, about: About) -> None:
-        """Call ``due(about, when, now)`` when the time has come, unless ``about`` is over by then."""
+    def push(self, when: float, due: Due, key: int, among: Container[int]) -> None:
+        """Call ``due(key, when, now)`` when the time has come, if ``key`` is still ``among`` these."""
         heap = self._heap
         if len(heap) >= self._limit:
-            heap[:] = [entry for entry in heap if not entry[3].over]
+            heap[:] = [entry for entry in heap if entry[3] in entry[4]]
             heapq.heapify(heap)
             self._limit = max(_COMPACT, 2 * len(heap))
-        heapq.heappush(heap, (when, next(self._count), due, about))
+        heapq.heappush(heap, (when, next(self._count), due, key, among))
         if heap[0][0] == when:
-            if self._scope is None:
-                self._scope = trio.CancelScope(shield=True)
-                self.spawn(self._watch, self._scope, name="turnlock watchdog")
+            if not self._running:
+                self._running = True
+                self.spawn(self._watch, name="turnlock watchdog")
             elif self._sleeping is not None:
                 self._sleeping.set()
 
     def close(self) -> None:
         """End the task."""
-        if self._scope is not None:
-            self._scope.cancel()
+        self._closed = True
+        if self._sleeping is not None:
+            self._sleeping.set()
 
-    async def _watch(self, scope: trio.CancelScope) -> None:
-        with scope:
-            while True:
+    async def _watch(self) -> None:
+        while not self._closed:
+            # Shielded: the grace of a tool must end even if the session's tasks are being cancelled.
+            with trio.CancelScope(shield=True, deadline=self._heap[0][0] if self._heap else math.inf):
                 self._sleeping = trio.Event()
-                scope_until = trio.CancelScope(deadline=self._heap[0][0] if self._heap else math.inf)
-                with scope_until:
-                    await self._sleeping.wait()
-                self._sleeping = None
-                now = self.clock()
-                while self._heap and self._heap[0][0] <= now:
-                    when, _, due, about = heapq.heappop(self._heap)
-                    if not about.over:
-                        due(about, when, now)
+                await self._sleeping.wait()
+            self._sleeping = None
+            now = self.clock()
+            while self._heap and self._heap[0][0] <= now:
+                when, _, due, key, among = heapq.heappop(self._heap)
+                if key in among:
+                    due(key, when, now)

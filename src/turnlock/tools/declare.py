@@ -59,6 +59,7 @@ class Tool:
         ends_turn: When it has returned, the turn is over (R23). One that raises lets the turn go on, so that
             the model can mend its call.
         approval: True: every call needs an answer. False: none does. None: as the session's ``approve=``.
+        context: The parameter that gets the call's context.
         is_async: The function is awaited; otherwise it runs in a thread.
     """
 
@@ -73,7 +74,7 @@ class Tool:
     ends_turn: bool = False
     approval: bool | None = None
     _reader: Reader = field(repr=False, alias="reader")
-    _context: str | None = field(default=None, repr=False, alias="context")
+    context: str | None = field(default=None, repr=False)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # whatever the function takes
         return self.function(*args, **kwargs)
@@ -92,6 +93,16 @@ class Tool:
         """What the model is told."""
         return ToolSpec(self.name, self.description, self.parameters, self.kind)
 
+    @property
+    def declared(self) -> dict[str, Any]:
+        """The same as plain data, for the record of a session."""
+        return {
+            "name": self.name,
+            "description": self.description,
+            "parameters": self.parameters,
+            "kind": self.kind.value,
+        }
+
     def read(self, arguments: str) -> dict[str, Any]:
         """The keyword arguments for the function.
 
@@ -102,10 +113,6 @@ class Tool:
             return self._reader(arguments)
         except msgspec.MsgspecError as error:
             raise BadArguments(str(error)) from None
-
-    def bind(self, arguments: dict[str, Any], context: object) -> dict[str, Any]:
-        """The keyword arguments, with the tool's context where the function asks for one."""
-        return arguments if self._context is None else {**arguments, self._context: context}
 
 
 Reader: TypeAlias = Callable[[str], dict[str, Any]]
