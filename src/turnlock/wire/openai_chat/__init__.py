@@ -1,0 +1,13 @@
+"""OpenAI Chat Completions: encode, decode, check.
+
+Layout:
+
+    rules.py     the provider's rules, as data
+    encode.py    transcript → messages
+    decode.py    assistant message → items
+    check.py     request body → violations
+"""
+
+from turnlock.wire.openai_chat.check import check_chat as check_chat
+from turnlock.wire.openai_chat.decode import decode_chat as decode_chat
+from turnlock.wire.openai_chat.encode import ChatEncoder as ChatEncoder

@@ -1,0 +1,249 @@
+"""Writes a transcript as the input of OpenAI Responses.
+
+One item of the transcript is one input item, but for reasoning that may not be sent and for a computer's
+output without a picture (``outputs.py``). What this model itself made goes back as it came. An answer
+keeps the provider's item ids wholly or not at all, because ids of one answer refer to each other (C41,
+RESP-REASONING-FOLLOW, RESP-CALL-NEEDS-REASONING): it loses them when another model made it, when nothing
+is stored, and when they repeat or are none that the provider would take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, ClassVar, assert_never
+
+from attrs import define, field
+
+from turnlock.engine.items import (
+    Call,
+    CallKind,
+    Item,
+    Message,
+    ModelItem,
+    Note,
+    Origin,
+    Output,
+    Reasoning,
+    Role,
+    ServerCall,
+    Text,
+)
+from turnlock.wire.encoding import Encoder, Places, Rows
+from turnlock.wire.ids import ID_MAX
+from turnlock.wire.openai_responses.decode import message_text
+from turnlock.wire.openai_responses.kinds import (
+    BY_OUTPUT,
+    CALL_ID,
+    DIALECT,
+    ID_PREFIXES,
+    SHAPES,
+    item_type,
+)
+from turnlock.wire.openai_responses.outputs import output_rows
+from turnlock.wire.request import NAMELESS, Settings, ToolSpec, envelope
+
+_NOT_SENT_BACK = frozenset({"created_by", "parsed_arguments", "status"})  # added by the API or by its SDK
+_COMPLETED = "completed"
+
+
+@define(eq=False)
+class ResponsesEncoder(Encoder):
+    """The encoder of ``openai_responses``."""
+
+    transcript: ClassVar[str] = "input"
+
+    _item_ids: set[str] = field(init=False, factory=set)  # an id stands once in a request (RESP-DUP-ITEM-ID)
+
+    def _envelope(self, settings: Settings) -> Mapping[str, Any]:
+        tools = [tool for spec in settings.tools if (tool := _tool(spec)) is not None]
+        body = envelope(settings, tools, transcript=self.transcript)
+        if settings.instructions:
+            body["instructions"] = settings.instructions
+        return body
+
+    def _shapes_items(self, settings: Settings) -> Hashable:
+        return settings.model, _stored(settings)
+
+    def _start(self, settings: Settings) -> None:
+        self._item_ids.clear()
+        super()._start(settings)
+
+    def _block(self, block: Sequence[Item], settings: Settings) -> tuple[Rows, Places]:
+        own = [_made_by(item, settings.model) for item in block]
+        sendable = _sendable(block, own)
+        with_ids = _stored(settings) and self._take_ids(block, own, sendable)
+        rows: Rows = []
+        places: Places = []
+        for item, origin, may_be_sent in zip(block, own, sendable, strict=True):
+            written = self._write_item(item, with_id=with_ids and origin is not None) if may_be_sent else ()
+            places.append(len(rows) if written else None)
+            rows.extend(written)
+        return rows, places
+
+    def _take_ids(
+        self, block: Sequence[Item], own: Sequence[Origin | None], sendable: Sequence[bool]
+    ) -> bool:
+        """May this answer keep the provider's item ids? If so they are taken."""
+        ids: set[str] = set()
+        for item, origin, may_be_sent in zip(block, own, sendable, strict=True):
+            if origin is None or (isinstance(item, Call) and item.kind is CallKind.MCP_APPROVAL):
+                continue
+            item_id = origin.item.get("id")
+            prefix = ID_PREFIXES.get(item_type(origin.item), "")
+            if not (may_be_sent and isinstance(item_id, str) and 0 < len(item_id) <= ID_MAX):
+                return False
+            if not item_id.startswith(prefix) or item_id in ids or item_id in self._item_ids:
+                return False
+            ids.add(item_id)
+        self._item_ids |= ids
+        return True
+
+    def _write_item(self, item: Item, *, with_id: bool) -> Sequence[Mapping[str, Any]]:
+        row: Mapping[str, Any] | None
+        match item:
+            case Message():
+                row = {"role": item.role, "content": item.content or ""}
+            case Note():
+                row = {"role": Role.USER, "content": item.text}
+            case Text():
+                row = _text(item, with_id=with_id)
+            case Reasoning():
+                row = _reasoning(item, with_id=with_id)
+            case Call():
+                row = self._call(item, with_id=with_id)
+            case ServerCall():
+                row = self._server_call(item, with_id=with_id)
+            case Output():
+                known = self._ids.of(item.ordinal)
+                # Without its call an output has no id, and would be refused: it is set aside (R16).
+                return () if known is None else output_rows(*known, item)
+            case _:
+                assert_never(item)
+        return () if row is None else (row,)
+
+    def _call(self, call: Call, *, with_id: bool) -> Mapping[str, Any]:
+        shape = SHAPES[call.kind]
+        origin = call.origin
+        row: dict[str, Any] = {"type": shape.call}
+        if origin is not None and origin.dialect == DIALECT and origin.item.get("type") == shape.call:
+            row |= _sent_back(origin.item, with_id=with_id)
+        if call.kind is CallKind.MCP_APPROVAL:
+            row[shape.id_field] = self._ids.give(call, also_taken=self._item_ids)
+            self._item_ids.add(row[shape.id_field])
+        else:
+            row[shape.id_field] = self._ids.give(call)
+        if call.kind in _NAMED:
+            row["name"] = call.name or NAMELESS
+        for part in shape.parts:
+            row.pop(part, None)
+        row |= shape.fields(call)
+        if shape.status:
+            row["status"] = _COMPLETED
+        for key, value in _REQUIRED.get(call.kind, {}).items():
+            row.setdefault(key, value)
+        return row
+
+    def _server_call(self, call: ServerCall, *, with_id: bool) -> Mapping[str, Any] | None:
+        if call.origin.dialect != DIALECT:
+            return None  # only its provider understands it
+        row = {key: value for key, value in call.origin.item.items() if key != "created_by"}
+        if not with_id:
+            row.pop("id", None)
+        if isinstance(row.get(CALL_ID), str):
+            self._ids.reserve(row[CALL_ID])
+        return row
+
+
+_NAMED = frozenset({CallKind.FUNCTION, CallKind.CUSTOM})
+_REQUIRED: Mapping[CallKind, Mapping[str, Any]] = {
+    CallKind.COMPUTER: {"pending_safety_checks": []},
+    CallKind.TOOL_SEARCH: {"execution": "client"},
+}
+"""Fields that a call without the provider's own item must have."""
+
+
+def _stored(settings: Settings) -> bool:
+    """The provider keeps items, so that their ids mean something to it."""
+    return settings.options.get("store") is not False
+
+
+def _made_by(item: Item, model: str) -> Origin | None:
+    """The provider's own form of an item, if the model that is asked made it and it still says the same."""
+    origin = item.origin if isinstance(item, ModelItem) else None
+    if origin is None or (origin.dialect, origin.model) != (DIALECT, model):
+        return None
+    match item:
+        case Text():
+            same = message_text(origin.item) == item.text
+        case Call():
+            same = origin.item.get("type") == SHAPES[item.kind].call
+        case _:
+            same = True
+    return origin if same else None
+
+
+def _sendable(block: Sequence[Item], own: Sequence[Origin | None]) -> list[bool]:
+    """Reasoning is sent to the model that made it, with the item that it belongs to; the rest always is."""
+    sendable: list[bool] = []
+    followed = False
+    for item, origin in zip(reversed(block), reversed(own), strict=True):
+        if isinstance(item, Reasoning):
+            sendable.append(followed and origin is not None)
+        else:
+            followed = origin is not None and item_type(origin.item) not in BY_OUTPUT
+            sendable.append(True)
+    return sendable[::-1]
+
+
+def _sent_back(item: Mapping[str, Any], *, with_id: bool) -> dict[str, Any]:
+    """The provider's own item without what it does not take back."""
+    return {
+        key: value
+        for key, value in item.items()
+        if value is not None and key not in _NOT_SENT_BACK and (with_id or key != "id")
+    }
+
+
+def _text(item: Text, *, with_id: bool) -> Mapping[str, Any]:
+    origin = item.origin
+    said = origin.item if origin is not None and origin.dialect == DIALECT else {}
+    if with_id:
+        return {**_sent_back(said, with_id=True), "status": said.get("status") or _COMPLETED}
+    row: dict[str, Any] = {"role": "assistant", "content": item.text}
+    if said.get("phase") is not None:
+        row["phase"] = said["phase"]  # newer models answer worse without it
+    return row
+
+
+def _reasoning(item: Reasoning, *, with_id: bool) -> Mapping[str, Any] | None:
+    said = item.origin.item if item.origin is not None else {}
+    # Without an id its content is all that the provider could know it by.
+    return _sent_back(said, with_id=with_id) if with_id or said.get("encrypted_content") else None
+
+
+def _tool(spec: ToolSpec) -> Mapping[str, Any] | None:
+    tool: dict[str, Any] = {"type": spec.kind}
+    if spec.kind in _NAMED:
+        tool["name"] = spec.name
+    if spec.kind in _DESCRIBED and spec.description:
+        tool["description"] = spec.description
+    match spec.kind:
+        case CallKind.FUNCTION:
+            tool["parameters"] = spec.parameters or {"type": "object", "properties": {}}
+            if spec.strict is not None:
+                tool["strict"] = spec.strict
+        case CallKind.CUSTOM:
+            if spec.parameters:
+                tool["format"] = spec.parameters
+        case CallKind.TOOL_SEARCH:
+            tool["execution"] = "client"
+            if spec.parameters:
+                tool["parameters"] = spec.parameters
+        case CallKind.MCP_APPROVAL:
+            return None  # a server's tools are named by an option; this one only answers for them
+        case _:
+            tool |= spec.parameters
+    return tool
+
+
+_DESCRIBED = _NAMED | {CallKind.TOOL_SEARCH}

@@ -1,0 +1,154 @@
+"""Calls and their answers: the two ways in which providers pair them.
+
+``Anywhere``: by id over the whole request, whatever stands between (OpenAI Responses, recorded with
+messages in between). ``Adjacent``: the answers stand directly behind the entry, or the run of entries,
+that holds the calls (Chat Completions; DeepSeek's Responses). A dialect's check says what it sees, in the
+order of the body, and turns the findings into violations of its own rules. Linear, and without an object
+per entry: histories have a hundred thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from enum import StrEnum
+from typing import NamedTuple
+
+from attrs import define, field
+
+
+class Flaw(StrEnum):
+    """What is wrong with an entry."""
+
+    UNANSWERED = "unanswered"
+    NO_CALL = "no_call"
+    WRONG_CALL = "wrong_call"
+    BEFORE_CALL = "before_call"
+    SECOND_CALL = "second_call"
+    SECOND_ANSWER = "second_answer"
+
+
+class Finding(NamedTuple):
+    """A flaw, at the entry that has it.
+
+    ``at`` is ``HELD`` for a call that the provider holds. ``first`` is where the first answer stands, of
+    two. Entries with several calls have one finding for all that lack an answer.
+    """
+
+    at: int
+    flaw: Flaw
+    ids: tuple[str, ...]
+    first: int = 0
+
+
+HELD = -1
+
+
+@define(eq=False)
+class Anywhere:
+    """Pairs by id, wherever the two stand."""
+
+    _calls: dict[str, int] = field(init=False, factory=dict)
+    _accepts: dict[str, Collection[str]] = field(init=False, factory=dict)
+    _answers: dict[str, int] = field(init=False, factory=dict)
+    _early: list[tuple[int, str, str]] = field(init=False, factory=list)  # answers without a call so far
+    _found: list[Finding] = field(init=False, factory=list)
+
+    def call(self, at: int, call_id: str, accepts: Collection[str]) -> None:
+        """A call that needs one answer, of the kinds that it accepts."""
+        if self._calls.setdefault(call_id, at) == at:
+            self._accepts[call_id] = accepts
+        else:
+            self._found.append(Finding(at, Flaw.SECOND_CALL, (call_id,)))
+
+    def answer(self, at: int, call_id: str, kind: str) -> None:
+        """An answer."""
+        if call_id in self._calls:
+            self._match(at, call_id, kind)
+        else:
+            self._early.append((at, call_id, kind))
+
+    def _match(self, at: int, call_id: str, kind: str, flaw: Flaw | None = None) -> None:
+        accepts = self._accepts.get(call_id)
+        if accepts is not None and kind not in accepts:
+            self._found.append(Finding(at, Flaw.NO_CALL, (call_id,)))
+        elif call_id in self._answers:
+            self._found.append(Finding(at, Flaw.SECOND_ANSWER, (call_id,), self._answers[call_id]))
+        else:
+            self._answers[call_id] = at
+            if flaw is not None:
+                self._found.append(Finding(at, flaw, (call_id,)))
+
+    def findings(
+        self, held: Collection[str] = (), *, optional: Collection[str] = (), orphans: bool = False
+    ) -> list[Finding]:
+        """Every flaw, in the order of the body.
+
+        Args:
+            held: Ids of calls that the provider holds open.
+            optional: Ids of calls and answers that need no other half.
+            orphans: Answers may be to calls that nobody here knows of.
+        """
+        for at, call_id, kind in self._early:
+            if call_id in self._calls:
+                self._match(at, call_id, kind, Flaw.BEFORE_CALL)
+            elif orphans or call_id in held or call_id in optional:
+                self._match(at, call_id, kind)
+            else:
+                self._found.append(Finding(at, Flaw.NO_CALL, (call_id,)))
+        open_calls = self._calls | {call_id: HELD for call_id in held if call_id not in self._calls}
+        self._found.extend(
+            Finding(at, Flaw.UNANSWERED, (call_id,))
+            for call_id, at in open_calls.items()
+            if call_id not in self._answers and call_id not in optional
+        )
+        return sorted(self._found, key=lambda finding: finding.at)
+
+
+@define(eq=False)
+class Adjacent:
+    """Pairs answers with the calls directly before them.
+
+    Attributes:
+        runs: Entries with calls that stand in a row count as one.
+    """
+
+    runs: bool = False
+    _waiting: dict[str, int] = field(init=False, factory=dict)  # the calls that may be answered now
+    _answers: dict[str, int] = field(init=False, factory=dict)
+    _last: int = field(init=False, default=HELD)
+    _found: list[Finding] = field(init=False, factory=list)
+
+    def call(self, at: int, call_id: str) -> None:
+        """A call; several may stand in one entry."""
+        if self._answers or not (self.runs or at == self._last):
+            self.other()
+        self._last = at
+        self._waiting[call_id] = at
+
+    def answer(self, at: int, call_id: str) -> None:
+        """An answer."""
+        flaw, first = None, 0
+        if not self._waiting:
+            flaw = Flaw.NO_CALL
+        elif call_id not in self._waiting:
+            flaw = Flaw.WRONG_CALL
+        else:
+            first = self._answers.setdefault(call_id, at)
+            flaw = None if first == at else Flaw.SECOND_ANSWER
+        if flaw is not None:
+            self._found.append(Finding(at, flaw, (call_id,), first))
+
+    def other(self) -> None:
+        """Anything else: from here on the calls before it cannot be answered any more."""
+        missing: dict[int, list[str]] = {}
+        for call_id, at in self._waiting.items():
+            if call_id not in self._answers:
+                missing.setdefault(at, []).append(call_id)
+        self._found.extend(Finding(at, Flaw.UNANSWERED, tuple(ids)) for at, ids in missing.items())
+        self._waiting.clear()
+        self._answers.clear()
+
+    def findings(self) -> list[Finding]:
+        """Every flaw, in the order of the body."""
+        self.other()
+        return sorted(self._found, key=lambda finding: finding.at)

@@ -1,0 +1,83 @@
+"""What a rule is, and what is said when a request breaks one.
+
+A rule is data: which dialect, how bad, the provider's own words. The rules of a dialect stand in its room
+(``openai_responses/rules.py``); how they are looked for stands in its ``check.py``. Nothing here knows a
+dialect.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from attrs import frozen
+
+
+class Severity(StrEnum):
+    """``error``: the request must not leave. ``warning``: no source saw it refused, or not everywhere."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@frozen
+class Violation:
+    """One place where a request breaks a rule.
+
+    Attributes:
+        rule: The rule's id.
+        severity: Whether the request may leave all the same.
+        message: What the provider would answer, with ids and positions filled in.
+        at: Where, as a JSON pointer into the body: ``"/input/3"``; ``""`` is the body itself.
+        call_ids: The provider's labels of the calls that it is about.
+    """
+
+    rule: str
+    severity: Severity
+    message: str
+    at: str
+    call_ids: tuple[str, ...] = ()
+
+
+@frozen
+class Rule:
+    """One rule of a provider.
+
+    Attributes:
+        id: Its id in the shared table of wire rules.
+        severity: How a violation counts, unless the place where it is found says otherwise.
+        text: The provider's literal words; ``{names}`` are filled in.
+        statement: What the rule asks, in a sentence.
+        source: Where the words were seen.
+        literal: False when nobody saw the provider's words, and the text is ours.
+        why: Why the severity is not the one that the shared table gives; empty when it is.
+    """
+
+    id: str
+    severity: Severity
+    text: str
+    statement: str
+    source: str
+    literal: bool = True
+    why: str = ""
+
+    def broken(
+        self,
+        at: str,
+        call_ids: tuple[str, ...] = (),
+        *,
+        severity: Severity | None = None,
+        **names: object,
+    ) -> Violation:
+        """A violation of this rule; ``names`` fill its text."""
+        return Violation(self.id, severity or self.severity, self.text.format(**names), at, call_ids)
+
+
+UNREADABLE = Rule(
+    "UNREADABLE",
+    Severity.ERROR,
+    "The body cannot be read: {problem}.",
+    "A body is a JSON object of the dialect's shape; what cannot be read cannot be checked.",
+    "ours: the check must be able to say that it saw nothing",
+    literal=False,
+)
+"""The one rule that every dialect shares."""
