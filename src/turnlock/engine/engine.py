@@ -32,7 +32,7 @@ from turnlock.engine.inbox import Fate, Inbox, Letter
 from turnlock.engine.inputs import Finish, Input, Mode, Trouble
 from turnlock.engine.items import Call, Item, ModelItem
 from turnlock.engine.limits import Limits
-from turnlock.engine.outcome import ENDINGS, Cause, Outcome
+from turnlock.engine.outcome import ENDINGS, STOPS_CALL, STOPS_TURN, Cause, Effect, Outcome
 from turnlock.engine.transcript import Transcript
 from turnlock.engine.turn import Turn
 from turnlock.errors import InputError, SessionBusy, TransitionRefused
@@ -216,7 +216,7 @@ class Engine:
         self.transcript.add_outputs(self.registry.close_batch())
         # A paused response goes back as it is: no message may come between (R21).
         letters = [] if self.turn.paused else self.inbox.take_steering()
-        self.turn.paused = self.turn.ask_again = False
+        self.turn.ask_again = False
         self._send(letters)
 
     def _send(self, letters: Sequence[Letter]) -> None:
@@ -269,8 +269,8 @@ class Engine:
         for invocation in tuple(self.registry.open.values()):
             self._stop_call(invocation, cause)
 
-    def _commit(self, shown: str = "") -> None:
-        for item in self.transcript.commit(self.requests, shown):
+    def _commit(self, shown: str = "", *, whole: bool = False) -> None:
+        for item in self.transcript.commit(self.requests, shown, whole=whole):
             self._out.append(commands.SetAside(item, "the item that it belongs to was never completed"))
 
     def _draw_line(self, reason: str) -> None:
@@ -344,6 +344,8 @@ class Engine:
             self._return(letter, said.reason)
 
     def _on_interrupt(self, said: inputs.Interrupt) -> None:
+        if said.cause not in STOPS_TURN:
+            raise InputError(f"{said.cause} stops no turn: give one of {_listed(STOPS_TURN)}")
         self._stop_turn(said.cause, said.shown)
 
     def _on_turn_expired(self, said: inputs.TurnExpired) -> None:
@@ -359,8 +361,8 @@ class Engine:
     def _on_cancel(self, said: inputs.Cancel) -> None:
         invocation = self.registry.open.get(said.ordinal)
         if invocation is None:
-            about = f"invocation {said.ordinal}"
-            raise TransitionRefused(about, "not open", InvocationEvent.CANCEL, tuple(self.registry.open))
+            about, event = f"invocation {said.ordinal}", InvocationEvent.CANCEL.value
+            raise TransitionRefused(about, "not open", event, tuple(self.registry.open))
         self._stop_call(invocation, Cause.SKIPPED)
 
     def _on_approval_answered(self, said: inputs.ApprovalAnswered) -> None:
@@ -390,6 +392,8 @@ class Engine:
     def _add_call(self, call: Call, policy: inputs.Policy) -> None:
         if call.ordinal <= self.registry.last_ordinal:
             raise InputError(f"ordinal {call.ordinal} was used before: ordinals rise in a session")
+        if policy.problem is not None and ENDINGS[policy.problem].effect is not Effect.NONE:
+            raise InputError(f"{policy.problem} is no reason for which a call cannot run")
         invocation = self.registry.add(call, policy, self._now)
         self._out.append(commands.CallRequested(invocation))
         if policy.problem is not None:
@@ -411,7 +415,7 @@ class Engine:
         turn.rest = _REST[said.finish]
         turn.paused = said.finish is Finish.PAUSE
         self.transcript.accept()
-        self._commit()
+        self._commit(whole=turn.paused)
 
     def _on_response_failed(self, said: inputs.ResponseFailed) -> None:
         turn = self.turn
@@ -426,6 +430,8 @@ class Engine:
             self.transcript.discard()
             turn.ask_again = said.trouble is Trouble.LOST
             self._out.append(commands.Discarded(said.request))
+        if turn.stop is not None:
+            return  # a control tool of this very response has ended the turn: nobody asks again (R23)
         if said.trouble is Trouble.LOST:
             turn.failures += 1
             if turn.failures <= self.limits.retries:
@@ -456,19 +462,31 @@ class Engine:
 
     def _on_started(self, said: inputs.Started) -> None:
         invocation = self._open(said)
-        if invocation is not None:
-            invocation.started_at = said.at
-            self._out.append(commands.RunCall(invocation))
+        if invocation is None:
+            return
+        if invocation.state is not InvocationState.RUNNING or invocation.started_at is not None:
+            raise InputError(f"invocation {said.ordinal} was not to be started, or was started before")
+        invocation.started_at = said.at
+        self._out.append(commands.RunCall(invocation))
+
+    def _started(self, said: _AboutTool) -> Invocation | None:
+        """The open call whose tool an input is about: only a tool that was started can say or do anything."""
+        invocation = self.registry.open.get(said.ordinal)
+        if invocation is None:
+            self._late(said)
+        elif invocation.started_at is None:
+            raise InputError(f"invocation {said.ordinal} has not been started: its tool cannot have ended")
+        return invocation
 
     def _on_returned(self, said: inputs.Returned) -> None:
-        invocation = self._open(said)
+        invocation = self._started(said)
         if invocation is not None:
             self._end_call(invocation, Cause.RETURNED, output=said.output, native=said.native)
             if invocation.policy.ends_turn and self.turn.stop is None:
                 self.turn.stop = StopReason.TOOL_ENDED
 
     def _on_raised(self, said: inputs.Raised) -> None:
-        invocation = self._open(said)
+        invocation = self._started(said)
         if invocation is None:
             return
         if invocation.stop_cause is None:
@@ -476,16 +494,26 @@ class Engine:
         else:  # an exception while it is being stopped is part of the stopping (R1)
             self._end_call(invocation, invocation.stop_cause, partial=said.partial)
 
-    def _on_stopped(self, said: inputs.Stopped | inputs.GraceOver) -> None:
-        invocation = self._open(said)
+    def _on_stopped(self, said: inputs.Stopped) -> None:
+        invocation = self._started(said)
         if invocation is not None:
             # Without a cause of ours it was stopped from outside: the session's tasks were cancelled.
             self._end_call(invocation, invocation.stop_cause or Cause.CLOSED, partial=said.partial)
 
     def _on_stop_asked(self, said: inputs.StopAsked) -> None:
+        if said.cause not in STOPS_CALL:
+            raise InputError(f"{said.cause} stops no call: give one of {_listed(STOPS_CALL)}")
         invocation = self._open(said)
         if invocation is not None:
             self._stop_call(invocation, said.cause)
+
+    def _on_grace_over(self, said: inputs.GraceOver) -> None:
+        invocation = self._open(said)
+        if invocation is None:
+            return
+        if invocation.stop_cause is None:
+            raise InputError(f"invocation {said.ordinal} was not asked to stop: it has no grace")
+        self._end_call(invocation, invocation.stop_cause, partial=said.partial)
 
     def _on_approval_expired(self, said: inputs.ApprovalExpired) -> None:
         invocation = self.registry.open.get(said.ordinal)
@@ -495,9 +523,12 @@ class Engine:
             self._end_call(invocation, Cause.NO_ANSWER)
 
 
-_AboutCall = (
-    inputs.Started | inputs.Returned | inputs.Raised | inputs.Stopped | inputs.GraceOver | inputs.StopAsked
-)
+def _listed(causes: Iterable[Cause]) -> str:
+    return ", ".join(sorted(causes))
+
+
+_AboutTool = inputs.Returned | inputs.Raised | inputs.Stopped
+_AboutCall = _AboutTool | inputs.Started | inputs.StopAsked | inputs.GraceOver
 
 _ACTIONS: Mapping[StrEnum, Callable[[Engine], None]] = {
     TurnEvent.BEGIN: Engine._begin,  # noqa: SLF001  # the tables of this very class
@@ -523,6 +554,6 @@ _HANDLERS: Mapping[type, Callable[[Engine, Any], None]] = {
     inputs.Returned: Engine._on_returned,  # noqa: SLF001
     inputs.Raised: Engine._on_raised,  # noqa: SLF001
     inputs.Stopped: Engine._on_stopped,  # noqa: SLF001
-    inputs.GraceOver: Engine._on_stopped,  # noqa: SLF001
+    inputs.GraceOver: Engine._on_grace_over,  # noqa: SLF001
     inputs.StopAsked: Engine._on_stop_asked,  # noqa: SLF001
 }

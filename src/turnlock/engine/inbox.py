@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from turnlock.engine.inputs import Mode, OnInterrupt
 from turnlock.engine.items import Message
@@ -47,6 +47,19 @@ class Letter:
     index: int | None = None
     reason: str = ""
 
+    def twin(self) -> Letter:
+        """A copy for a copy of the inbox."""
+        return Letter(
+            self.number,
+            self.message,
+            self.mode,
+            self.on_interrupt,
+            self.fate,
+            self.request,
+            self.index,
+            self.reason,
+        )
+
 
 @define(eq=False)
 class Inbox:
@@ -56,17 +69,21 @@ class Inbox:
         letters: Every message ever accepted, by id: a second send with an id finds the first one.
         held: Those that wait, in acceptance order.
         line: The number of the last message that the last line covers.
+        steering: How many of the held ones ask for a place in the next request of the turn.
     """
 
     letters: dict[str, Letter] = field(factory=dict)
     held: list[Letter] = field(factory=list)
     line: int = 0
+    steering: int = 0
 
     def accept(self, message: Message, mode: Mode, on_interrupt: OnInterrupt) -> Letter:
         """Hold a new message."""
         letter = Letter(len(self.letters) + 1, message, mode, on_interrupt)
         self.letters[message.id] = letter
         self.held.append(letter)
+        if mode is Mode.STEER:
+            self.steering += 1
         return letter
 
     @property
@@ -77,18 +94,20 @@ class Inbox:
     @property
     def steers(self) -> bool:
         """A held message asks for a place in the next request of this turn."""
-        return any(letter.mode is Mode.STEER for letter in self.held)
+        return self.steering > 0
 
     def take_all(self) -> list[Letter]:
         """What a new turn opens with: everything held."""
-        taken, self.held = self.held, []
+        taken, self.held, self.steering = self.held, [], 0
         return taken
 
     def take_steering(self) -> list[Letter]:
         """What the next request of a turn carries; queued messages stay."""
+        if not self.steering:
+            return []
         taken = [letter for letter in self.held if letter.mode is Mode.STEER]
-        if taken:
-            self.held = [letter for letter in self.held if letter.mode is not Mode.STEER]
+        self.held = [letter for letter in self.held if letter.mode is not Mode.STEER]
+        self.steering = 0
         return taken
 
     def draw_line(self, reason: str) -> list[Letter]:
@@ -101,12 +120,15 @@ class Inbox:
 
     def give_back(self, letter: Letter, reason: str) -> None:
         """Return a message to its sender, held or delivered."""
+        if letter.fate is Fate.HELD:
+            self.held.remove(letter)
+            if letter.mode is Mode.STEER:
+                self.steering -= 1
         letter.fate = Fate.RETURNED
         letter.reason = reason
-        if letter in self.held:
-            self.held.remove(letter)
 
     def fork(self) -> Inbox:
         """A copy that shares nothing that can change."""
-        letters = {id_: evolve(letter) for id_, letter in self.letters.items()}
-        return Inbox(letters, [letters[letter.message.id] for letter in self.held], self.line)
+        letters = {id_: letter.twin() for id_, letter in self.letters.items()}
+        held = [letters[letter.message.id] for letter in self.held]
+        return Inbox(letters, held, self.line, self.steering)

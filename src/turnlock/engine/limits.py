@@ -8,6 +8,8 @@ from typing import Any
 
 from attrs import Attribute, field, frozen
 
+_DOUBLINGS_MAX = 64  # a float overflows soon after a thousand; nobody waits as long as these take
+
 
 def _seconds(_instance: object, attribute: Attribute[Any], value: float | None) -> None:
     if value is not None and not (value > 0 and math.isfinite(value)):
@@ -63,4 +65,5 @@ class Limits:
 
     def retry_delay(self, failures: int) -> float:
         """Seconds to wait after this many failures in a row."""
-        return min(self.backoff * 2.0 ** (failures - 1), self.backoff_max)
+        doublings = min(failures - 1, _DOUBLINGS_MAX)
+        return min(self.backoff * 2.0**doublings, self.backoff_max)

@@ -91,6 +91,12 @@ ENDINGS: Mapping[Cause, Ending] = MappingProxyType(
     }
 )
 
+STOPS_CALL = frozenset(cause for cause, ending in ENDINGS.items() if ending in {_KILLED, _EXPIRED})
+"""The causes for which a running call can be asked to stop."""
+
+STOPS_TURN = frozenset({Cause.INTERRUPTED, Cause.TURN_TIMEOUT, Cause.CLOSED})
+"""Those of them that stop a whole turn."""
+
 NO_OUTPUT = "(no output)"
 INCOMPLETE = "Output so far (incomplete):"
 
@@ -104,7 +110,7 @@ class Outcome:
         cause: Why it ended.
         output: What the tool returned, as text; empty unless it returned.
         partial: What the tool had printed when it ended otherwise (R7).
-        seconds: How long it ran, or waited, when the text says so; else 0.
+        seconds: How long it ran; how long it waited, if it never did.
         why: The reason, error or name that the text quotes.
         native: The returned value itself, where the call's kind has outputs that are not text.
     """

@@ -63,12 +63,13 @@ class Transcript:
         """The provider has answered: what the request carried will not be refused again."""
         self.accepted = self.sent
 
-    def commit(self, request: int, shown: str = "") -> Sequence[Reasoning]:
+    def commit(self, request: int, shown: str = "", *, whole: bool = False) -> Sequence[Reasoning]:
         """Append what counts of the response.
 
         Args:
             request: The number of the request that it answers.
             shown: Text of an unfinished item that the host has shown; kept without provider ids (R7).
+            whole: The response goes back as it came, for the provider to go on with (R21).
 
         Returns:
             Reasoning that is set aside: the item that it belongs to was never completed.
@@ -76,6 +77,9 @@ class Transcript:
         response, self.response = self.response, []
         if response or shown:
             self.accept()
+        if whole:
+            self.items.extend(response)
+            return ()
         waiting: list[Reasoning] = []
         for item in response:
             if isinstance(item, Reasoning):

@@ -6,7 +6,7 @@ else; the engine changes the facts and never asks the same question in words of 
 
 from __future__ import annotations
 
-from attrs import define, evolve
+from attrs import define
 
 from turnlock.engine.calls import Registry
 from turnlock.engine.commands import StopReason
@@ -30,7 +30,8 @@ class Turn:
         stop: The stop reason, once it is decided.
         error: The text that goes with the stop reason.
         rest: The stop reason if nothing more is to say: how the last response ended.
-        paused: The provider paused, and waits for its own response back (R21).
+        paused: The provider paused, and waits for its own response back (R21); until a response comes to its
+            end without a pause, a call that it executes may be in flight.
         ask_again: The last response was lost, and no part of it counts.
         failures: How many responses were lost in a row.
         waking: The request whose backoff runs.
@@ -108,4 +109,21 @@ class Turn:
 
     def fork(self, registry: Registry, inbox: Inbox) -> Turn:
         """A copy over copies of what it reads."""
-        return evolve(self, registry=registry, inbox=inbox)
+        return Turn(
+            registry,
+            inbox,
+            self.max_requests,
+            self.state,
+            self.number,
+            self.requests,
+            self.request,
+            self.asked_to_go_on,
+            self.stop,
+            self.error,
+            self.rest,
+            self.paused,
+            self.ask_again,
+            self.failures,
+            self.waking,
+            self.ticking,
+        )
