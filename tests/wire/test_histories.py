@@ -115,11 +115,10 @@ def client_calls(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
-def server_items(draw: st.DrawFn, fresh: Iterator[int]) -> list[dict[str, Any]]:
-    """What the provider executed; its own ids do not repeat."""
-    n = next(fresh)
+def server_items(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """What the provider executed."""
     item_id = draw(item_ids(draw(st.sampled_from(["ws", "ci", "mcp"]))))
-    call_id = {"call_id": f"srv_{n}"}
+    call_id = {"call_id": draw(CALL_IDS)}
     search = {"type": "tool_search_call", "execution": "server", "arguments": {}, "status": "completed"}
     shell = {
         "type": "shell_call",
@@ -139,7 +138,7 @@ def server_items(draw: st.DrawFn, fresh: Iterator[int]) -> list[dict[str, Any]]:
 
 
 @st.composite
-def responses_items(draw: st.DrawFn, fresh: Iterator[int]) -> list[dict[str, Any]]:
+def responses_items(draw: st.DrawFn) -> list[dict[str, Any]]:
     """The output items of one answer."""
     found: list[dict[str, Any]] = []
     for _ in range(draw(st.integers(1, 4))):
@@ -156,7 +155,7 @@ def responses_items(draw: st.DrawFn, fresh: Iterator[int]) -> list[dict[str, Any
             case "call":
                 found.append(draw(client_calls()))
             case _:
-                found += draw(server_items(fresh))
+                found += draw(server_items())
     return found
 
 
@@ -205,7 +204,7 @@ def histories(draw: st.DrawFn, speaks: str) -> tuple[list[Item], list[int]]:
         lengths.append(transcript.mark_sent())
         dialect = draw(st.sampled_from(DIALECTS))
         model = draw(st.sampled_from(MODELS))
-        items = draw(responses_items(fresh) if dialect == "openai_responses" else chat_messages())
+        items = draw(responses_items() if dialect == "openai_responses" else chat_messages())
         for raw in items:
             cut = raw is items[-1] and draw(st.booleans())
             for decoded in decode(

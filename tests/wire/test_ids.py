@@ -53,12 +53,19 @@ def test_a_full_length_label_is_cut_for_its_ordinal() -> None:
     assert given_to("x" * 64, "x" * 64)[1] == "x" * 62 + "_2"
 
 
-def test_an_id_of_the_provider_is_kept_from_later_calls() -> None:
-    """R21: an item that the provider executed has an id of its own."""
+def test_a_call_that_the_provider_executed_has_an_id_of_its_own() -> None:
+    """R21, R4: without an ordinal its request tells it apart; its output follows it."""
     ids = WireIds()
-    ids.reserve("srv")
+    assert ids.give_server("srv", 3) == ids.of_server("srv") == "srv"
     assert ids.give(Call(1, "srv", "f", "{}", 1)) == "srv_1"
-    assert ids.give(Call(2, "q", "f", "{}", 1), also_taken={"q", "q_2"}) == "q_2_1"
+    assert ids.give_server("srv", 4) == ids.of_server("srv") == "srv_r4"
+    assert ids.of_server("never seen") == "never seen"
+
+
+def test_other_ids_are_avoided_where_they_share_a_room() -> None:
+    """RESP-DUP-ITEM-ID: an approval request has one id for both purposes."""
+    call = Call(2, "q", "f", "{}", 1)
+    assert WireIds().give(call, also_taken={"q", "q_2"}) == "q_2_1"
 
 
 @given(labels=st.lists(LABELS, max_size=12))

@@ -28,6 +28,7 @@ class WireIds:
 
     _calls: dict[int, tuple[Call, str]] = field(init=False, factory=dict)
     _taken: set[str] = field(init=False, factory=set)
+    _server: dict[str, str] = field(init=False, factory=dict)
 
     def give(self, call: Call, *, also_taken: Container[str] = ()) -> str:
         """The id of a call, given once: ask ``of`` afterwards.
@@ -36,25 +37,33 @@ class WireIds:
             call: The next call of the transcript.
             also_taken: Other ids that it must not be equal to.
         """
-        wanted = mended(call.call_id)
-        if not wanted:
-            wanted = f"call_{call.ordinal}"
-        elif len(wanted) > ID_MAX:
-            digest = sha256(wanted.encode()).hexdigest()[:8]
-            wanted = f"{wanted[:_KEPT]}_{digest}_{call.ordinal}"
-        wire_id, suffix = wanted, f"_{call.ordinal}"
-        attempts = count(1)
-        while wire_id in self._taken or wire_id in also_taken:
-            wire_id = wanted[: ID_MAX - len(suffix)] + suffix
-            suffix = f"_{call.ordinal}_{next(attempts)}"
-        self._taken.add(wire_id)
+        wire_id = self._unique(call.call_id, str(call.ordinal), also_taken)
         self._calls[call.ordinal] = call, wire_id
         return wire_id
-
-    def reserve(self, wire_id: str) -> None:
-        """Keep an id from later calls: an item that the provider executed has it."""
-        self._taken.add(wire_id)
 
     def of(self, ordinal: int) -> tuple[Call, str] | None:
         """The call of an ordinal and its id; None when the transcript does not hold it."""
         return self._calls.get(ordinal)
+
+    def give_server(self, label: str, request: int) -> str:
+        """The id of a call that the provider executed: it has no ordinal, and its output comes with it."""
+        wire_id = self._server[label] = self._unique(label, f"r{request}", ())
+        return wire_id
+
+    def of_server(self, label: str) -> str:
+        """The id of the last such call of this label."""
+        return self._server.get(label, label)
+
+    def _unique(self, label: str, mark: str, also_taken: Container[str]) -> str:
+        wanted = mended(label)
+        if not wanted:
+            wanted = f"call_{mark}"
+        elif len(wanted) > ID_MAX:
+            wanted = f"{wanted[:_KEPT]}_{sha256(wanted.encode()).hexdigest()[:8]}_{mark}"
+        wire_id, suffix = wanted, f"_{mark}"
+        attempts = count(1)
+        while wire_id in self._taken or wire_id in also_taken:
+            wire_id = wanted[: ID_MAX - len(suffix)] + suffix
+            suffix = f"_{mark}_{next(attempts)}"
+        self._taken.add(wire_id)
+        return wire_id

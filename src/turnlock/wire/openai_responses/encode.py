@@ -32,6 +32,7 @@ from turnlock.wire.encoding import Encoder, Places, Rows
 from turnlock.wire.ids import ID_MAX
 from turnlock.wire.openai_responses.decode import message_text
 from turnlock.wire.openai_responses.kinds import (
+    BY_CALL,
     BY_OUTPUT,
     CALL_ID,
     DIALECT,
@@ -149,8 +150,11 @@ class ResponsesEncoder(Encoder):
         row = {key: value for key, value in call.origin.item.items() if key != "created_by"}
         if not with_id:
             row.pop("id", None)
-        if isinstance(row.get(CALL_ID), str):
-            self._ids.reserve(row[CALL_ID])
+        kind, label = item_type(row), row.get(CALL_ID)
+        if isinstance(label, str) and kind in BY_CALL:
+            row[CALL_ID] = self._ids.give_server(label, call.request)
+        elif isinstance(label, str) and kind in BY_OUTPUT:
+            row[CALL_ID] = self._ids.of_server(label)
         return row
 
 
