@@ -20,7 +20,9 @@ from turnlock.machines import Step, Verdict
 
 LOGGER = "turnlock"
 
-_logfmt = structlog.processors.LogfmtRenderer(key_order=["session", "turn", "request", "ordinal", "call"])
+_logfmt = structlog.processors.LogfmtRenderer(
+    key_order=["session", "turn", "request", "ordinal", "call"], drop_missing=True
+)
 
 
 def _to_standard(

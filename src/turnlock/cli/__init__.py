@@ -1,0 +1,61 @@
+"""The command line.
+
+Every command ends with 0 (done, or clean), 1 (it found what it looks for) or 2 (usage, unreadable input).
+Results go to stdout, progress and problems to stderr. Commands are imported when they are called, so that
+``turnlock --help`` needs no extra.
+
+    demo.py      the origin story, unguarded and guarded, over real HTTP
+    stories.py   what happens in it, told to a session
+    naive.py     the loop that most agents start with
+    stage.py     what both show and count
+    provider.py  the strict provider, for agents in any language
+    diagram.py   pictures of the tables
+    explore.py   every interleaving of small worlds
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from turnlock._version import __version__
+
+_COMMANDS = {
+    "demo": "The origin story: an interrupted agent, without the engine and with it.",
+    "diagram": "Pictures of the two tables: print, write or check them.",
+    "explore": "Every interleaving of a small world, judged by the strict provider.",
+    "provider": "A provider that refuses what real ones refuse, for agents in any language.",
+}
+
+
+class _Group(click.Group):
+    """Commands by name, imported when they are called."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"turnlock.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(_COMMANDS.items()))
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="turnlock")
+def main() -> None:
+    """The turn engine for agents: no message passes an open tool call.
+
+    Start with `turnlock demo`. Every command ends with 0 when all is well, 1 when it found what it looks
+    for, and 2 when it could not be used that way.
+    """
+
+
+def needs(extra: str, error: ImportError) -> click.UsageError:
+    """The error of a command whose extra is not installed."""
+    return click.UsageError(f"{error}. This command needs an extra: pip install 'turnlock[{extra}]'")
