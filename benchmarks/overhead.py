@@ -174,11 +174,14 @@ async def running_calls(count: int) -> float:
             gate.set()
 
     async def ours() -> None:
-        async with Session(Fake(count), tools=[wait], limits=Limits(deadline=30.0, parallel=count)) as session:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(session.run, "go")
-                await trio.testing.wait_all_tasks_blocked()
-                gate.set()
+        limits = Limits(deadline=30.0, parallel=count)
+        async with (
+            Session(Fake(count), tools=[wait], limits=limits) as session,
+            trio.open_nursery() as nursery,
+        ):
+            nursery.start_soon(session.run, "go")
+            await trio.testing.wait_all_tasks_blocked()
+            gate.set()
 
     async def cpu(run: Callable[[], Any]) -> float:
         nonlocal gate

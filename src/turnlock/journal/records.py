@@ -69,7 +69,7 @@ def _item(data: Mapping[str, Any]) -> Any:  # noqa: ANN401  # one of the item cl
 
 
 def _tagged(value: object) -> dict[str, Any]:
-    """An attrs value with its class name, and the same for the values in it that may be of several classes."""
+    """An attrs value with its class name; the same for values in it that may be of several classes."""
     return {"type": type(value).__name__, **_fields(value)}
 
 

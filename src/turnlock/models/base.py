@@ -91,7 +91,10 @@ class Sink(Protocol):
         """Reasoning that the host may show."""
 
     def item(self, raw: Mapping[str, Any], *, cut: bool = False) -> None:
-        """An item in the model's dialect that the provider completed (R12); ``cut``: the length limit cut it."""
+        """An item in the model's dialect that the provider completed (R12).
+
+        ``cut``: the length limit cut it off.
+        """
 
     def add(self, item: ModelItem) -> None:
         """The same from a model without a dialect, as an item of the transcript."""

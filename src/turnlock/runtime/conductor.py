@@ -29,11 +29,11 @@ from turnlock.engine import (
 )
 from turnlock.journal import RequestSent as RequestRecord
 from turnlock.machines import Step
+from turnlock.models import Usage
 from turnlock.runtime import events
 from turnlock.runtime.logs import Log, about
 from turnlock.runtime.owner import Owner
 from turnlock.runtime.requester import Flight, Requester
-from turnlock.models import Usage
 from turnlock.runtime.results import NOTHING_USED, Receipt, Ticket, TurnRecord, TurnResult
 from turnlock.runtime.streams import EventStream
 from turnlock.runtime.supervisor import Run, Supervisor
@@ -184,7 +184,7 @@ class Conductor:
 
     # ── requests ────────────────────────────────────────────────────────────────────────────────────
 
-    def send_request(self, command: commands.SendRequest) -> None:
+    def _on_send_request(self, command: commands.SendRequest) -> None:
         self.record.requests += 1
         items = self.engine.transcript.items
         sent = self.requester.send(command.number, command.turn, items, command.length)
@@ -198,23 +198,23 @@ class Conductor:
         if self.listened:
             self.tell(events.RequestSent(command.turn, command.number, command.length))
 
-    def abort_request(self, command: commands.AbortRequest) -> None:
+    def _on_abort_request(self, command: commands.AbortRequest) -> None:
         shown = self.requester.abort()
         if shown:
             self.record.add_text(command.number, shown)
         self.log.debug("request.aborted", turn=self.record.number, request=command.number)
 
-    def discarded(self, command: commands.Discarded) -> None:
+    def _on_discarded(self, command: commands.Discarded) -> None:
         self.log.debug("response.discarded", turn=self.record.number, request=command.request)
         self.record.texts.clear()
         if self.listened:
             self.tell(events.TextDiscarded(self.record.number, command.request))
 
-    def set_aside(self, command: commands.SetAside) -> None:
+    def _on_set_aside(self, command: commands.SetAside) -> None:
         kind = type(command.item).__name__
         self.log.debug("item.set_aside", turn=self.record.number, item=kind, reason=command.reason)
 
-    def late(self, command: commands.Late) -> None:
+    def _on_late(self, command: commands.Late) -> None:
         late = command.input
         if isinstance(late, inputs.TurnExpired):
             self.requester.release()
@@ -241,27 +241,27 @@ class Conductor:
 
     # ── calls ───────────────────────────────────────────────────────────────────────────────────────
 
-    def call_requested(self, command: commands.CallRequested) -> None:
+    def _on_call_requested(self, command: commands.CallRequested) -> None:
         self.record.calls.append(command.invocation)
         if self.listened:
             self.tell(events.CallRequested(self.record.number, command.invocation))
 
-    def start_call(self, command: commands.StartCall) -> None:
+    def _on_start_call(self, command: commands.StartCall) -> None:
         self.owner.post(inputs.Started(self.clock() - self.epoch, command.invocation.call.ordinal))
 
-    def run_call(self, command: commands.RunCall) -> None:
+    def _on_run_call(self, command: commands.RunCall) -> None:
         invocation = command.invocation
         found, arguments = self._read.pop(invocation.call.ordinal)
         self.supervisor.run(invocation, found, arguments)
         if self.listened:
             self.tell(events.CallStarted(self.record.number, invocation))
 
-    def stop_call(self, command: commands.StopCall) -> None:
+    def _on_stop_call(self, command: commands.StopCall) -> None:
         self.supervisor.stop(command.invocation)
         if self.listened:
             self.tell(events.CallStopping(self.record.number, command.invocation))
 
-    def call_ended(self, command: commands.CallEnded) -> None:
+    def _on_call_ended(self, command: commands.CallEnded) -> None:
         invocation = command.invocation
         ordinal = invocation.call.ordinal
         self._read.pop(ordinal, None)
@@ -302,7 +302,7 @@ class Conductor:
 
     # ── approvals ───────────────────────────────────────────────────────────────────────────────────
 
-    def ask_approval(self, command: commands.AskApproval) -> None:
+    def _on_ask_approval(self, command: commands.AskApproval) -> None:
         invocation = command.invocation
         if self.log.on:
             self.log.debug("approval.asked", turn=self.record.number, **about(invocation))
@@ -341,7 +341,7 @@ class Conductor:
 
     # ── timers ──────────────────────────────────────────────────────────────────────────────────────
 
-    def set_timer(self, command: commands.SetTimer) -> None:
+    def _on_set_timer(self, command: commands.SetTimer) -> None:
         due = command.input
         self._timers += 1
         self._due[self._timers] = due
@@ -362,7 +362,7 @@ class Conductor:
 
     # ── messages and turns ──────────────────────────────────────────────────────────────────────────
 
-    def held(self, command: commands.Held) -> None:
+    def _on_held(self, command: commands.Held) -> None:
         receipt = self._receipt(command.letter)
         if receipt.state is not Fate.HELD:
             return  # every message is first held; this one was taken by the same input
@@ -376,11 +376,11 @@ class Conductor:
         if self.listened:
             self.tell(events.MessageHeld(self.record.number, receipt))
 
-    def duplicate(self, command: commands.Duplicate) -> None:
+    def _on_duplicate(self, command: commands.Duplicate) -> None:
         self.requester.release()
         self.log.debug("message.duplicate", turn=self.record.number, message=command.letter.message.id)
 
-    def delivered(self, command: commands.Delivered) -> None:
+    def _on_delivered(self, command: commands.Delivered) -> None:
         letter = command.letter
         receipt = self._receipt(letter)
         if letter.index is not None:
@@ -400,7 +400,7 @@ class Conductor:
         if self.listened:
             self.tell(events.MessageDelivered(self.record.number, receipt))
 
-    def returned(self, command: commands.Returned) -> None:
+    def _on_returned(self, command: commands.Returned) -> None:
         receipt = self._receipt(command.letter)
         self.log.debug("message.returned", turn=self.record.number, message=receipt.id, reason=receipt.reason)
         if self.listened:
@@ -409,7 +409,7 @@ class Conductor:
         if ticket is not None:
             ticket.finish(TurnResult(0, StopReason.INTERRUPTED, error=receipt.reason, receipt=receipt))
 
-    def turn_began(self, command: commands.TurnBegan) -> None:
+    def _on_turn_began(self, command: commands.TurnBegan) -> None:
         self.record = TurnRecord(command.turn)
         for ticket in self.going_on:
             ticket.turn = command.turn
@@ -418,7 +418,7 @@ class Conductor:
         if self.listened:
             self.tell(events.TurnStarted(command.turn))
 
-    def turn_ended(self, command: commands.TurnEnded) -> None:
+    def _on_turn_ended(self, command: commands.TurnEnded) -> None:
         self.log.debug(
             "turn.ended", turn=command.turn, stop_reason=command.reason, error=command.error or None
         )
@@ -448,23 +448,23 @@ class Conductor:
 
 
 PERFORM: Mapping[type, Callable[[Any, Any], None]] = {
-    commands.SendRequest: Conductor.send_request,
-    commands.AbortRequest: Conductor.abort_request,
-    commands.StartCall: Conductor.start_call,
-    commands.RunCall: Conductor.run_call,
-    commands.StopCall: Conductor.stop_call,
-    commands.AskApproval: Conductor.ask_approval,
-    commands.SetTimer: Conductor.set_timer,
-    commands.TurnBegan: Conductor.turn_began,
-    commands.Held: Conductor.held,
-    commands.Duplicate: Conductor.duplicate,
-    commands.Delivered: Conductor.delivered,
-    commands.Returned: Conductor.returned,
-    commands.CallRequested: Conductor.call_requested,
-    commands.CallEnded: Conductor.call_ended,
-    commands.Discarded: Conductor.discarded,
-    commands.SetAside: Conductor.set_aside,
-    commands.Late: Conductor.late,
-    commands.TurnEnded: Conductor.turn_ended,
+    commands.SendRequest: Conductor._on_send_request,
+    commands.AbortRequest: Conductor._on_abort_request,
+    commands.StartCall: Conductor._on_start_call,
+    commands.RunCall: Conductor._on_run_call,
+    commands.StopCall: Conductor._on_stop_call,
+    commands.AskApproval: Conductor._on_ask_approval,
+    commands.SetTimer: Conductor._on_set_timer,
+    commands.TurnBegan: Conductor._on_turn_began,
+    commands.Held: Conductor._on_held,
+    commands.Duplicate: Conductor._on_duplicate,
+    commands.Delivered: Conductor._on_delivered,
+    commands.Returned: Conductor._on_returned,
+    commands.CallRequested: Conductor._on_call_requested,
+    commands.CallEnded: Conductor._on_call_ended,
+    commands.Discarded: Conductor._on_discarded,
+    commands.SetAside: Conductor._on_set_aside,
+    commands.Late: Conductor._on_late,
+    commands.TurnEnded: Conductor._on_turn_ended,
 }
 """By the class of a command, the method that performs it."""

@@ -136,7 +136,7 @@ class CallFreed:
 
 @frozen
 class Stalled:
-    """Code blocked the event loop for ``seconds`` while this call's time ran out: nobody could stop it (R8)."""
+    """Code blocked the event loop, ``seconds`` beyond the time of this call: nobody could stop it (R8)."""
 
     turn: int
     call: Invocation

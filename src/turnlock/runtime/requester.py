@@ -18,7 +18,7 @@ from turnlock.engine import Call, Cause, Item, Limits, ModelItem, Policy, Text, 
 from turnlock.engine.inputs import PLAIN
 from turnlock.engine.outcome import format_seconds
 from turnlock.errors import ModelError
-from turnlock.models import Model, Prefix, Request, Response
+from turnlock.models import Model, Prefix, Request
 from turnlock.runtime.results import Ticket
 from turnlock.runtime.watchdog import Watchdog
 from turnlock.tools.output import describe

@@ -148,8 +148,8 @@ class TurnRecord:
 class Ticket:
     """Somebody waits for the turn that carries a message.
 
-    The task that waits in ``run`` has nothing else to do, so it flies the requests of its own turn: that saves
-    two switches between tasks for each, and lets a model adapter run in the caller's context (tracing).
+    The task that waits in ``run`` has nothing else to do, so it flies the requests of its own turn: that
+    saves two switches between tasks for each, and lets an adapter run in the caller's context (tracing).
 
     Attributes:
         send: The message to send; None to go on without one.

@@ -29,8 +29,8 @@ from turnlock.engine import (
     Message,
     Mode,
     OnInterrupt,
-    Role,
     Output,
+    Role,
     inputs,
 )
 from turnlock.engine.calls import Wait
@@ -49,7 +49,7 @@ from turnlock.runtime.supervisor import Supervisor
 from turnlock.runtime.watchdog import Watchdog
 from turnlock.tools import Tool, as_tools
 from turnlock.tools.context import inside_session
-from turnlock.tools.declare import Function
+from turnlock.tools.signature import Function
 from turnlock.wire import encoder
 
 _Error = TypeVar("_Error", bound=BaseException)
@@ -259,8 +259,8 @@ class Session:
             when_busy: What it does while a turn is under way. ``steer``: it goes with the next request of
                 this turn. ``queue``: it opens the next turn, with all others that are queued.
                 ``interrupt``: it stops the turn, and opens the next. ``reject``: an error.
-            on_interrupt: Whether an interrupt ``keep``\\ s it for the next turn while it is held, or
-                ``return``\\ s it.
+            on_interrupt: What an interrupt does while it is held: ``keep`` it for the next turn, or
+                ``return`` it.
             id: The sender's own id; a second send with it changes nothing and gives the first receipt.
 
         Raises:

@@ -1,6 +1,7 @@
 """Tools: how they are declared, what they know of their call, and what becomes of what they leave.
 
-    declare.py    @tool: name, description, schema and reader from a function
+    declare.py    @tool: a function as the model may call it
+    signature.py  schema and reader from a function's signature and docstring
     context.py    what a running tool may ask its call
     output.py     values, exceptions and long texts as what the model reads
     processes.py  commands of the system that own their process group

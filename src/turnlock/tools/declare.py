@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import inspect
 import re
-import typing
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import Annotated, Any, Final, TypeAlias, overload
+from typing import Any, Final, TypeAlias, overload
 
 import msgspec
 from attrs import define, field
 
 from turnlock.engine import CallKind
 from turnlock.errors import DeclarationError
-from turnlock.tools.context import ToolContext
+from turnlock.tools.signature import Function, Reader, Signature, read_object
 from turnlock.wire import ToolSpec
 
 
@@ -30,8 +29,7 @@ class Default(Enum):
 
 
 DEFAULT: Final = Default.DEFAULT
-Seconds: TypeAlias = float | None | Default
-Function: TypeAlias = Callable[..., Any]
+Seconds: TypeAlias = float | Default | None
 
 BUILT_IN = frozenset(CallKind) - {CallKind.FUNCTION, CallKind.CUSTOM}
 """Kinds whose calls go to the tool that is registered under the kind's name."""
@@ -59,6 +57,8 @@ class Tool:
         ends_turn: When it has returned, the turn is over (R23). One that raises lets the turn go on, so that
             the model can mend its call.
         approval: True: every call needs an answer. False: none does. None: as the session's ``approve=``.
+        strict: The provider holds the arguments to the schema, which must then fit its strict mode. Off by
+            default, and said so: OpenAI's own default would change schemas with optional parameters.
         context: The parameter that gets the call's context.
         is_async: The function is awaited; otherwise it runs in a thread.
     """
@@ -73,10 +73,12 @@ class Tool:
     exclusive: bool = False
     ends_turn: bool = False
     approval: bool | None = None
+    strict: bool = False
     _reader: Reader = field(repr=False, alias="reader")
     context: str | None = field(default=None, repr=False)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # whatever the function takes
+        """Call the function, as if it were none."""
         return self.function(*args, **kwargs)
 
     is_async: bool = field(init=False, repr=False)
@@ -91,7 +93,8 @@ class Tool:
     @property
     def spec(self) -> ToolSpec:
         """What the model is told."""
-        return ToolSpec(self.name, self.description, self.parameters, self.kind)
+        strict = self.strict if self.kind is CallKind.FUNCTION else None
+        return ToolSpec(self.name, self.description, self.parameters, self.kind, strict)
 
     @property
     def declared(self) -> dict[str, Any]:
@@ -115,9 +118,6 @@ class Tool:
             raise BadArguments(str(error)) from None
 
 
-Reader: TypeAlias = Callable[[str], dict[str, Any]]
-
-
 @overload
 def tool(function: Function, /) -> Tool: ...
 
@@ -134,6 +134,7 @@ def tool(
     exclusive: bool = False,
     ends_turn: bool = False,
     approval: bool | None = None,
+    strict: bool = False,
 ) -> Callable[[Function], Tool]: ...
 
 
@@ -150,6 +151,7 @@ def tool(
     exclusive: bool = False,
     ends_turn: bool = False,
     approval: bool | None = None,
+    strict: bool = False,
 ) -> Tool | Callable[[Function], Tool]:
     """Make a tool of a function.
 
@@ -161,7 +163,9 @@ def tool(
         function: An async function, or a plain one, which then runs in a thread.
         name: Another name.
         description: Another description.
-        parameters: A JSON schema of your own; the function then gets what the model sent, unchecked.
+        parameters: A JSON schema of your own; the function then gets what the model sent, unchecked. For a
+            built-in kind, what its entry in the request carries beside its type; for ``custom``, the format
+            of its input.
         kind: The kind of call that it answers. A tool that is named like a built-in kind (``local_shell``,
             ``shell``, ``apply_patch``, ``computer``, ``tool_search``) answers that kind.
         deadline: Seconds it may run; None for no deadline. Default: the session's.
@@ -169,6 +173,7 @@ def tool(
         exclusive: Run it alone.
         ends_turn: The turn is over when it has returned.
         approval: Whether its calls need an answer; default: as the session says.
+        strict: Whether the provider holds the arguments to the schema.
 
     Raises:
         DeclarationError: The signature cannot be told to a model; the text says what to change.
@@ -180,20 +185,32 @@ def tool(
             raise DeclarationError(
                 "tool", [f"{tool_name!r} is no name for a tool: 1 to 64 letters, digits, _ or -; give name="]
             )
-        answered = CallKind(kind) if kind is not None else _kind_of(tool_name)
-        signature = _Signature.of(function, lenient=answered in BUILT_IN)
+        if kind is not None:
+            answered = CallKind(kind)
+        else:
+            answered = CallKind(tool_name) if tool_name in BUILT_IN else CallKind.FUNCTION
+        signature = Signature.of(function, lenient=answered in BUILT_IN)
+        told: Mapping[str, Any] = parameters or {}
+        reader: Reader = read_object
+        if answered is CallKind.CUSTOM:
+            reader = signature.text_reader()
+        elif parameters is None:
+            reader = signature.reader()
+            if answered in {CallKind.FUNCTION, CallKind.TOOL_SEARCH}:
+                told = signature.schema()
         return Tool(
             function=function,
             name=tool_name,
             description=signature.description if description is None else description,
-            parameters=signature.schema() if parameters is None else parameters,
+            parameters=told,
             kind=answered,
             deadline=deadline,
             idle_deadline=idle_deadline,
             exclusive=exclusive,
             ends_turn=ends_turn,
             approval=approval,
-            reader=signature.reader() if parameters is None else _read_object,
+            strict=strict,
+            reader=reader,
             context=signature.context,
         )
 
@@ -213,124 +230,3 @@ def as_tools(tools: Sequence[Tool | Function]) -> dict[str, Tool]:
             raise DeclarationError("tool", [f"two tools are named {made.name!r}: give one of them name="])
         named[made.name] = made
     return named
-
-
-@define
-class _Signature:
-    """What a function's signature and docstring say."""
-
-    name: str
-    description: str
-    fields: list[tuple[str, Any] | tuple[str, Any, Any]]
-    context: str | None
-    open: bool  # it takes keyword arguments beside the named ones
-    lenient: bool  # a built-in kind: the provider's schema may have more fields than the function wants
-
-    @classmethod
-    def of(cls, function: Function, *, lenient: bool) -> _Signature:
-        described, about = _read_docstring(inspect.getdoc(function) or "")
-        made = cls(getattr(function, "__name__", "tool"), described, [], None, open=False, lenient=lenient)
-        try:
-            hints = typing.get_type_hints(function, include_extras=True)
-            parameters = inspect.signature(function).parameters.values()
-        except (NameError, TypeError, ValueError) as error:
-            raise DeclarationError(
-                "tool", [f"the signature of {made.name} cannot be read: {error}"]
-            ) from error
-        for parameter in parameters:
-            hint = hints.get(parameter.name, Any)
-            if hint is ToolContext or (isinstance(hint, type) and issubclass(hint, ToolContext)):
-                made.context = parameter.name
-            elif parameter.kind is parameter.VAR_KEYWORD:
-                made.open = True
-            elif parameter.kind in {parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY}:
-                raise DeclarationError(
-                    "tool", [f"{made.name} takes {parameter} by position: models give arguments by name"]
-                )
-            else:
-                if parameter.name in about:
-                    hint = Annotated[hint, msgspec.Meta(description=about[parameter.name])]
-                bare = parameter.default is parameter.empty
-                made.fields.append(
-                    (parameter.name, hint) if bare else (parameter.name, hint, _field(parameter.default))
-                )
-        return made
-
-    def _struct(self) -> type[msgspec.Struct]:
-        return msgspec.defstruct(
-            self.name, self.fields, kw_only=True, forbid_unknown_fields=not (self.open or self.lenient)
-        )
-
-    def schema(self) -> dict[str, Any]:
-        try:
-            (top,), others = msgspec.json.schema_components([self._struct()])
-        except TypeError as error:
-            raise DeclarationError(
-                "tool",
-                [
-                    f"{self.name} has a parameter that JSON cannot say ({error}): annotate it, or give parameters="
-                ],
-            ) from error
-        schema: dict[str, Any] = others.pop(top["$ref"].rsplit("/", 1)[1])
-        schema.pop("title", None)
-        if others:
-            schema["$defs"] = others
-        return schema
-
-    def reader(self) -> Reader:
-        struct = self._struct()
-        decode = msgspec.json.Decoder(struct).decode
-        names = struct.__struct_fields__
-        named = frozenset(names)
-
-        def read(arguments: str) -> dict[str, Any]:
-            value = decode(arguments)
-            read = {name: getattr(value, name) for name in names}
-            if self.open:
-                read.update((key, rest) for key, rest in _read_object(arguments).items() if key not in named)
-            return read
-
-        return read
-
-
-def _field(default: Any) -> Any:  # noqa: ANN401  # the default of a parameter may be anything
-    """A default that msgspec takes: it copies lists, dicts and sets, and refuses other mutable values."""
-    if isinstance(default, (list, dict, set)) and default:
-        return msgspec.field(default_factory=lambda: default)
-    return default
-
-
-def _read_object(arguments: str) -> dict[str, Any]:
-    read: dict[str, Any] = msgspec.json.decode(arguments, type=dict[str, Any])
-    return read
-
-
-def _kind_of(name: str) -> CallKind:
-    return CallKind(name) if name in BUILT_IN else CallKind.FUNCTION
-
-
-_SECTION = re.compile(
-    r"^(Args|Arguments|Parameters|Returns|Raises|Yields|Examples?|Notes?):\s*$", re.MULTILINE
-)
-_ARGUMENT = re.compile(r"^ {2,8}\*{0,2}(\w+)\s*(?:\([^)]*\))?:\s*(.+)$")
-
-
-def _read_docstring(text: str) -> tuple[str, dict[str, str]]:
-    """The description before the first section, and what the ``Args:`` section says of each parameter."""
-    sections = _SECTION.split(text)
-    about: dict[str, str] = {}
-    for title, body in zip(sections[1::2], sections[2::2], strict=True):
-        if title not in {"Args", "Arguments", "Parameters"}:
-            continue
-        name = ""
-        indent = min(
-            (len(line) - len(line.lstrip()) for line in body.splitlines() if line.strip()), default=0
-        )
-        for line in body.splitlines():
-            found = _ARGUMENT.match(line)
-            if found and len(line) - len(line.lstrip()) == indent:
-                name = found[1]
-                about[name] = found[2].strip()
-            elif line.strip() and name:
-                about[name] += " " + line.strip()
-    return sections[0].strip(), about

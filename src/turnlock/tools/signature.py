@@ -1,0 +1,167 @@
+"""What a function's signature and docstring say: the schema that a model reads, and how arguments are read.
+
+Through msgspec: one struct per function gives both, so that what the model is told is what is accepted.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from collections.abc import Callable
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+from attrs import define
+
+from turnlock.errors import DeclarationError
+from turnlock.tools.context import ToolContext
+
+Function: TypeAlias = Callable[..., Any]
+Reader: TypeAlias = Callable[[str], dict[str, Any]]
+
+
+@define
+class Signature:
+    """What a function's signature and docstring say.
+
+    Attributes:
+        name: The function's name.
+        description: Its docstring before the first section.
+        fields: Its parameters, as msgspec defines fields.
+        context: The parameter that gets the call's context.
+        open: It takes keyword arguments beside the named ones.
+        lenient: Fields that it does not know are left out: the schema is the provider's.
+    """
+
+    name: str
+    description: str
+    fields: list[tuple[str, Any] | tuple[str, Any, Any]]
+    context: str | None
+    open: bool
+    lenient: bool
+
+    @classmethod
+    def of(cls, function: Function, *, lenient: bool) -> Signature:
+        """Read a function.
+
+        Raises:
+            DeclarationError: It cannot be called with arguments by name; the text says what to change.
+        """
+        described, about = _read_docstring(inspect.getdoc(function) or "")
+        made = cls(getattr(function, "__name__", "tool"), described, [], None, open=False, lenient=lenient)
+        called = function if inspect.isroutine(function) else type(function).__call__.__get__(function)
+        try:
+            hints = typing.get_type_hints(called, include_extras=True)
+            parameters = inspect.signature(called).parameters.values()
+        except (NameError, TypeError, ValueError) as error:
+            raise DeclarationError(
+                "tool", [f"the signature of {made.name} cannot be read: {error}"]
+            ) from error
+        for parameter in parameters:
+            hint = hints.get(parameter.name, Any)
+            if hint is ToolContext or (isinstance(hint, type) and issubclass(hint, ToolContext)):
+                made.context = parameter.name
+            elif parameter.kind is parameter.VAR_KEYWORD:
+                made.open = True
+            elif parameter.kind in {parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY}:
+                raise DeclarationError(
+                    "tool", [f"{made.name} takes {parameter} by position: models give arguments by name"]
+                )
+            else:
+                if parameter.name in about:
+                    hint = Annotated[hint, msgspec.Meta(description=about[parameter.name])]
+                bare = parameter.default is parameter.empty
+                made.fields.append(
+                    (parameter.name, hint) if bare else (parameter.name, hint, _field(parameter.default))
+                )
+        return made
+
+    def _struct(self) -> type[msgspec.Struct]:
+        return msgspec.defstruct(
+            self.name, self.fields, kw_only=True, forbid_unknown_fields=not (self.open or self.lenient)
+        )
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of the arguments.
+
+        Raises:
+            DeclarationError: A parameter is of a type that JSON cannot say.
+        """
+        try:
+            (top,), others = msgspec.json.schema_components([self._struct()])
+        except TypeError as error:
+            problem = f"{self.name} has a parameter that JSON cannot say ({error})"
+            raise DeclarationError(
+                "tool", [f"{problem}: annotate it otherwise, or give parameters="]
+            ) from error
+        schema: dict[str, Any] = others.pop(top["$ref"].rsplit("/", 1)[1])
+        schema.pop("title", None)
+        if others:
+            schema["$defs"] = others
+        return schema
+
+    def reader(self) -> Reader:
+        """What reads the arguments as the types that the function wants."""
+        struct = self._struct()
+        decode = msgspec.json.Decoder(struct).decode
+        names = struct.__struct_fields__
+        named = frozenset(names)
+
+        def read(arguments: str) -> dict[str, Any]:
+            value = decode(arguments)
+            read = {name: getattr(value, name) for name in names}
+            if self.open:
+                read.update((key, rest) for key, rest in read_object(arguments).items() if key not in named)
+            return read
+
+        return read
+
+    def text_reader(self) -> Reader:
+        """For a custom tool: its input is one text, given to the function's one parameter."""
+        if len(self.fields) != 1:
+            raise DeclarationError(
+                "tool", [f"{self.name} is a custom tool: give its function one parameter, the text"]
+            )
+        name = self.fields[0][0]
+        return lambda arguments: {name: read_object(arguments)["input"]}
+
+
+def _field(default: Any) -> Any:  # noqa: ANN401  # the default of a parameter may be anything
+    """A default that msgspec takes: it copies lists, dicts and sets, and refuses other mutable values."""
+    if isinstance(default, (list, dict, set)) and default:
+        return msgspec.field(default_factory=lambda: default)
+    return default
+
+
+def read_object(arguments: str) -> dict[str, Any]:
+    """The arguments as the model sent them: an object, unchecked."""
+    read: dict[str, Any] = msgspec.json.decode(arguments, type=dict[str, Any])
+    return read
+
+
+_SECTION = re.compile(
+    r"^(Args|Arguments|Parameters|Returns|Raises|Yields|Examples?|Notes?):\s*$", re.MULTILINE
+)
+_ARGUMENT = re.compile(r"^ {2,8}\*{0,2}(\w+)\s*(?:\([^)]*\))?:\s*(.+)$")
+
+
+def _read_docstring(text: str) -> tuple[str, dict[str, str]]:
+    """The description before the first section, and what the ``Args:`` section says of each parameter."""
+    sections = _SECTION.split(text)
+    about: dict[str, str] = {}
+    for title, body in zip(sections[1::2], sections[2::2], strict=True):
+        if title not in {"Args", "Arguments", "Parameters"}:
+            continue
+        name = ""
+        indent = min(
+            (len(line) - len(line.lstrip()) for line in body.splitlines() if line.strip()), default=0
+        )
+        for line in body.splitlines():
+            found = _ARGUMENT.match(line)
+            if found and len(line) - len(line.lstrip()) == indent:
+                name = found[1]
+                about[name] = found[2].strip()
+            elif line.strip() and name:
+                about[name] += " " + line.strip()
+    return sections[0].strip(), about
