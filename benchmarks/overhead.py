@@ -50,7 +50,7 @@ class Fake:
 
     async def respond(self, request: Request, sink: Sink) -> Response:
         await trio.lowlevel.checkpoint()
-        if isinstance(request.items[-1], Message):
+        if isinstance(request.transcript[request.length - 1], Message):
             for _ in range(self.calls):
                 sink.add(Call(sink.next_ordinal(), "id", "work", "{}", request.number))
         else:

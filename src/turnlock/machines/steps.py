@@ -88,7 +88,6 @@ class Stepper:
             moved = machine.triggers[event](subject)
         except MachineError:
             self._witness(Verdict.REFUSED, machine, subject, source, event)
-            # Plain strings: the error is for people, and quotes the event as they write it.
             raise TransitionRefused(
                 subject.label, source.value, event.value, tuple(self.open_calls)
             ) from None

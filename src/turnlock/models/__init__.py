@@ -10,7 +10,6 @@ Names are the only thing that imports an SDK, and only when asked for it.
 
 from turnlock.models.base import (
     Model as Model,
-    Prefix as Prefix,
     Request as Request,
     Response as Response,
     Sink as Sink,

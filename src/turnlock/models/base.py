@@ -7,7 +7,7 @@ not repair, and does not touch the bytes that it is given: they were checked.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, overload
+from typing import Any, Protocol
 
 from attrs import field
 
@@ -27,30 +27,6 @@ class Usage:
         return Usage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens)
 
 
-class Prefix(Sequence[Item]):
-    """The first items of a transcript that only grows while a request is in flight: no copy."""
-
-    __slots__ = ("_items", "_length")
-
-    def __init__(self, items: list[Item], length: int) -> None:
-        self._items = items
-        self._length = length
-
-    def __len__(self) -> int:
-        return self._length
-
-    @overload
-    def __getitem__(self, index: int) -> Item: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Item]: ...
-
-    def __getitem__(self, index: int | slice) -> Item | Sequence[Item]:
-        if isinstance(index, slice):
-            return [self._items[n] for n in range(*index.indices(self._length))]
-        return self._items[range(self._length)[index]]
-
-
 @value
 class Request:
     """One request.
@@ -58,12 +34,19 @@ class Request:
     Attributes:
         number: Its number in the session, from 1.
         body: The exact bytes to send; empty for a model without a dialect.
-        items: The transcript that it was made of.
+        transcript: The session's transcript, to read; it does not change before the response has ended.
+        length: How many of its items this request carries.
     """
 
     number: int
     body: bytes = field(repr=False)
-    items: Sequence[Item] = field(repr=False)
+    transcript: Sequence[Item] = field(repr=False)
+    length: int
+
+    @property
+    def items(self) -> Sequence[Item]:
+        """The items that this request carries: a copy."""
+        return self.transcript[: self.length]
 
 
 @value

@@ -422,7 +422,7 @@ class Conductor:
         self.log.debug(
             "turn.ended", turn=command.turn, stop_reason=command.reason, error=command.error or None
         )
-        self.requester.driver = None  # whoever waited for this turn flies no request of the next
+        self.requester.guest = None  # whoever waited for this turn flies no request of the next
         if self.riding:
             riding, self.riding = self.riding, []
             for ticket in riding:

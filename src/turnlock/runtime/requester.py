@@ -1,9 +1,10 @@
 """Requests: the exact bytes, the check on them, the stream that comes back.
 
-One long-lived task per session (a task per request would cost a quarter of a turn). It owns the request in
-flight and nothing else: what a response means is the engine's business. An aborted request is no longer
-listened to at once; its task may still be unwinding, and the next request waits for that, but for no longer
-than the grace: then a task of its own takes over (R22: never two requests in flight, as far as we can tell).
+It owns the request in flight and nothing else: what a response means is the engine's business. A request is
+flown by a pilot: the task that waits for its turn in ``run`` (it has nothing else to do, and the adapter then
+runs in the caller's context), or one long-lived task of the session. An aborted request is not listened to
+from that instant on; its pilot is dismissed, and the next request waits until it has left, but for no longer
+than the grace (R22: never two requests in flight, as far as that is ours to say).
 """
 
 from __future__ import annotations
@@ -18,14 +19,42 @@ from turnlock.engine import Call, Cause, Item, Limits, ModelItem, Policy, Text, 
 from turnlock.engine.inputs import PLAIN
 from turnlock.engine.outcome import format_seconds
 from turnlock.errors import ModelError
-from turnlock.models import Model, Prefix, Request
-from turnlock.runtime.results import Ticket
+from turnlock.models import Model, Request
 from turnlock.runtime.watchdog import Watchdog
 from turnlock.tools.output import describe
 from turnlock.wire import Encoder, Settings, Severity, check, decode
 
 Post = Callable[[inputs.Input], None]
 _ALWAYS = (0,)  # what a timer that decides by itself is among
+
+
+@define(eq=False)
+class Pilot:
+    """A task that flies requests.
+
+    Attributes:
+        scope: Cancels what it flies.
+        flight: What it is to fly next.
+        dismissed: Its request was aborted: it flies no more.
+        done: It has nothing to wait for any more.
+    """
+
+    scope: trio.CancelScope = field(factory=trio.CancelScope)
+    flight: Flight | None = None
+    dismissed: bool = False
+    done: bool = False
+    _asleep: trio.Event | None = None
+
+    def wake(self) -> None:
+        """Let it look again."""
+        if self._asleep is not None:
+            self._asleep.set()
+
+    async def sleep(self) -> None:
+        """Wait for something to fly, or for the end."""
+        self._asleep = trio.Event()
+        await self._asleep.wait()
+        self._asleep = None
 
 
 @define(eq=False)
@@ -36,9 +65,10 @@ class Flight:
         request: The request.
         turn: The turn that it belongs to.
         owner: Who sent it.
-        since: When it left, on trio's clock.
         positions: For each item of the transcript its index in the list of the body.
         problem: Why it was not sent.
+        pilot: Who flies it.
+        since: When it left, on trio's clock.
         shown: Text of the item that is not yet complete, as the host has seen it.
         held: Deltas that came after an interrupt was posted and before the engine has decided on it.
         over: Nothing that arrives counts any more.
@@ -49,6 +79,7 @@ class Flight:
     owner: Requester
     positions: Sequence[int | None] | None = None
     problem: str | None = None
+    pilot: Pilot | None = None
     since: float = 0.0
     shown: list[str] = field(factory=list)
     held: list[str] | None = None
@@ -123,7 +154,7 @@ class Requester:
             that is no input.
         ordinals: The last ordinal that was given to a call.
         flight: The request in flight.
-        driver: Whoever waits for the turn under way and flies its requests.
+        guest: The task that waits for the turn under way, if it flies its requests.
     """
 
     model: Model
@@ -139,11 +170,10 @@ class Requester:
     told: Callable[[str, Flight, Any], None]
     ordinals: int = 0
     flight: Flight | None = field(default=None, init=False)
-    driver: Ticket | None = field(default=None, init=False)
-    _next: Flight | None = field(default=None, init=False)
-    _worker: trio.CancelScope | None = field(default=None, init=False)
-    _sleeping: trio.Event | None = field(default=None, init=False)
-    _unwinding: int = field(default=0, init=False)  # workers of aborted requests that have not ended
+    guest: Pilot | None = field(default=None, init=False)
+    _own: Pilot | None = field(default=None, init=False)  # the session's pilot
+    _next: Flight | None = field(default=None, init=False)  # waits until the dismissed have left
+    _leaving: int = field(default=0, init=False)  # dismissed pilots that have not left
     _timing: bool = field(default=False, init=False)
     _refused: bytes = field(default=b"", init=False)
 
@@ -158,7 +188,7 @@ class Requester:
         if self.encoder is not None:
             encoded = self.encoder.encode(items, length, self.settings)
             body, positions = encoded.body, encoded.positions
-        flight = Flight(Request(number, body, Prefix(items, length)), turn, self, positions)
+        flight = Flight(Request(number, body, items, length), turn, self, positions)
         if body:
             flight.problem = self._problem(body)
         if flight.problem is None:
@@ -205,66 +235,84 @@ class Requester:
         self._drop(flight, "the turn was interrupted")
         return "".join(flight.shown)
 
-    # ── the task ────────────────────────────────────────────────────────────────────────────────────
+    # ── pilots ──────────────────────────────────────────────────────────────────────────────────────
 
     def _give(self, flight: Flight) -> None:
-        if self._unwinding:  # the aborted request before it has not ended
+        if self._leaving:  # the aborted request before it is still unwinding
             self._next = flight
             flight.since = self.clock()
-            self.watchdog.push(self.clock() + self.limits.grace, self._take_over, 0, _ALWAYS)
-        elif self.driver is not None:
-            self.driver.give(flight)
-        elif self._worker is None:
-            self._next = flight
-            self._start_worker()
-        else:
-            self._next = flight
-            if self._sleeping is not None:
-                self._sleeping.set()
-
-    def _start_worker(self) -> None:
-        self._worker = trio.CancelScope()
-        self.spawn(self._serve, self._worker, name="turnlock requests")
+            self.watchdog.push(flight.since + self.limits.grace, self._go_without, 0, _ALWAYS)
+            return
+        pilot = self.guest or self._own
+        if pilot is None:
+            pilot = self._own = Pilot()
+            self.spawn(self.fly, pilot, name="turnlock requests")
+        flight.pilot = pilot
+        pilot.flight = flight
+        pilot.wake()
 
     def _drop(self, flight: Flight, reason: str) -> None:
-        """End a request that is in flight, and with it the task's part in it."""
+        """A request is over before its end: nobody waits for its pilot."""
         flight.over = True
         self.flight = None
-        driver = self.driver
-        if self._next is flight:
-            self._next = None  # nobody has looked at it yet
-        elif driver is not None:
-            self.driver = None
-            if driver.flight is flight:
-                driver.flight = None
-            elif driver.scope is not None:
-                self._unwinding += 1
-                driver.dropped = True
-                driver.scope.cancel(reason=reason)
-        elif self._worker is not None:
-            self._unwinding += 1
-            self._worker.cancel(reason=reason)
-            self._worker = None
+        pilot = flight.pilot
+        if pilot is None:
+            self._next = None
+        elif pilot.flight is flight:
+            pilot.flight = None  # it has not looked at it yet
+        else:
+            pilot.dismissed = True
+            pilot.scope.cancel(reason=reason)
+            self._leaving += 1
+            if pilot is self._own:
+                self._own = None
+            else:
+                self.guest = None
 
-    def _unwound(self) -> None:
-        """The task of a request that was aborted has left it."""
-        self._unwinding -= 1
-        if not self._unwinding and self._next is not None and self._worker is None:
-            self._start_worker()
+    def _left(self) -> None:
+        """A dismissed pilot is out of its request."""
+        self._leaving -= 1
+        self._send_waiting()
 
-    def close(self) -> None:
-        """End the task."""
-        if self._worker is not None:
-            self._worker.cancel(reason="the session was closed")
-
-    def _take_over(self, _key: int, _when: float, now: float) -> None:
+    def _go_without(self, _key: int, _when: float, now: float) -> None:
         """An adapter that does not end when it is told to must not hold the next turn."""
         flight = self._next
         if flight is not None and now >= flight.since + self.limits.grace:
             self.told("stuck", flight, None)
-            self._start_worker()
+            self._leaving = 0
+            self._send_waiting()
 
-    def _time_over(self, _number: int, _when: float, now: float) -> None:
+    def _send_waiting(self) -> None:
+        flight = self._next
+        if flight is not None and not self._leaving:
+            self._next = None
+            self._give(flight)
+
+    async def fly(self, pilot: Pilot) -> None:
+        """Fly what the pilot is given, until it is done."""
+        try:
+            with pilot.scope:
+                while not (pilot.done or pilot.dismissed):
+                    flight, pilot.flight = pilot.flight, None
+                    if flight is None:
+                        await pilot.sleep()
+                    else:
+                        await self._fly(flight)
+        finally:
+            if self.guest is pilot:
+                self.guest = None
+            if pilot.dismissed and self._leaving:
+                self._left()
+
+    def close(self) -> None:
+        """End the session's pilot."""
+        if self._own is not None:
+            self._own.done = True
+            self._own.wake()
+
+    # ── a request ───────────────────────────────────────────────────────────────────────────────────
+
+    def _time_over(self, _key: int, _when: float, now: float) -> None:
         """The one timer of all requests: it is set again for as long as one is in flight."""
         flight, timeout = self.flight, self.limits.request_timeout
         self._timing = False
@@ -278,45 +326,13 @@ class Requester:
         self.post(inputs.ResponseFailed(self._now(), flight.request.number, Trouble.LOST, text))
 
     def _set_timer(self, when: float) -> None:
-        if not self._timing:
-            self._timing = True
-            self.watchdog.push(when, self._time_over, 0, _ALWAYS)
-
-    async def drive(self, ticket: Ticket) -> None:
-        """Fly the requests of the ticket's turn in the task that waits for it, until there is a result."""
-        with trio.CancelScope() as ticket.scope:
-            try:
-                while not ticket.done:
-                    flight, ticket.flight = ticket.flight, None
-                    if flight is None:
-                        await ticket.wait()
-                    else:
-                        await self._fly(flight)
-            finally:
-                if self.driver is ticket:
-                    self.driver = None
-                if ticket.dropped:
-                    self._unwound()
-
-    async def _serve(self, scope: trio.CancelScope) -> None:
-        try:
-            with scope:
-                while self._worker is scope:
-                    if self._next is None:
-                        self._sleeping = trio.Event()
-                        await self._sleeping.wait()
-                        self._sleeping = None
-                    else:
-                        flight, self._next = self._next, None
-                        await self._fly(flight)
-        finally:
-            if self._worker is not scope:
-                self._unwound()
+        self._timing = True
+        self.watchdog.push(when, self._time_over, 0, _ALWAYS)
 
     async def _fly(self, flight: Flight) -> None:
         number, timeout = flight.request.number, self.limits.request_timeout
         flight.since = self.clock()
-        if timeout is not None:
+        if timeout is not None and not self._timing:
             self._set_timer(flight.since + timeout)
         ending: inputs.Input
         try:

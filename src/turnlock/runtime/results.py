@@ -13,7 +13,7 @@ from turnlock.engine.value import value
 from turnlock.models import Usage
 
 if TYPE_CHECKING:
-    from turnlock.runtime.requester import Flight
+    from turnlock.runtime.requester import Pilot
 
 NOTHING_USED = Usage()
 
@@ -148,18 +148,13 @@ class TurnRecord:
 class Ticket:
     """Somebody waits for the turn that carries a message.
 
-    The task that waits in ``run`` has nothing else to do, so it flies the requests of its own turn: that
-    saves two switches between tasks for each, and lets an adapter run in the caller's context (tracing).
-
     Attributes:
         send: The message to send; None to go on without one.
         receipt: What became of the message.
         turn: The turn that carries it, once one does.
         result: How that turn went.
         error: Why there will be no result.
-        flight: A request for this task to fly.
-        scope: Cancels the request that this task flies.
-        dropped: It was cancelled.
+        pilot: The waiting task, if it flies the turn's requests meanwhile.
     """
 
     send: inputs.Send | None
@@ -167,9 +162,7 @@ class Ticket:
     turn: int | None = None
     result: TurnResult | None = None
     error: BaseException | None = None
-    flight: Flight | None = None
-    scope: trio.CancelScope | None = None
-    dropped: bool = False
+    pilot: Pilot | None = None
     _waiting: trio.Event | None = None
 
     @property
@@ -180,26 +173,30 @@ class Ticket:
     def finish(self, result: TurnResult) -> None:
         """There is a result."""
         self.result = result
-        self.wake()
+        self._wake()
 
     def fail(self, error: BaseException) -> None:
         """There will be no result."""
         self.error = error
-        self.wake()
+        self._wake()
 
-    def give(self, flight: Flight) -> None:
-        """Here is a request to fly."""
-        self.flight = flight
-        self.wake()
-
-    def wake(self) -> None:
-        """Let the task look again."""
+    def _wake(self) -> None:
+        if self.pilot is not None:
+            self.pilot.done = True
+            self.pilot.wake()
         if self._waiting is not None:
             self._waiting.set()
 
-    async def wait(self) -> None:
-        """Return when there is a result, an error or a request to fly."""
-        while not self.done and self.flight is None:
+    async def wait(self) -> TurnResult:
+        """The result, once there is one.
+
+        Raises:
+            BaseException: What ended the session, if there will be none.
+        """
+        while self.result is None:
+            if self.error is not None:
+                raise self.error
             self._waiting = trio.Event()
             await self._waiting.wait()
             self._waiting = None
+        return self.result

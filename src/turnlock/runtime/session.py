@@ -42,7 +42,7 @@ from turnlock.models import Model, Usage, resolve
 from turnlock.runtime.conductor import PERFORM, Approve, Conductor
 from turnlock.runtime.logs import Log, about
 from turnlock.runtime.owner import Owner
-from turnlock.runtime.requester import Requester
+from turnlock.runtime.requester import Pilot, Requester
 from turnlock.runtime.results import Leak, Receipt, Ticket, TurnResult, Waiting
 from turnlock.runtime.streams import EventStream, TurnStream
 from turnlock.runtime.supervisor import Supervisor
@@ -288,25 +288,20 @@ class Session:
         ticket = self._ticket(content, when_busy)
         requester = self._requester
         try:
-            if ticket.send is not None and requester.driver is None:
-                # If the message begins its turn right now, this task flies its requests.
-                requester.driver = ticket
-                await self._submit(ticket, wait=False)
-                if ticket.flight is not None:
-                    await requester.drive(ticket)
-                elif requester.driver is ticket:
-                    requester.driver = None
+            if requester.guest is None and ticket.send is not None and ticket.send.mode is not Mode.REJECT:
+                # If the message begins its turn within this very step, this task flies the turn's requests.
+                pilot = ticket.pilot = requester.guest = Pilot()
+                self._submit(ticket)
+                if pilot.flight is not None:
+                    await requester.fly(pilot)
+                elif requester.guest is pilot:
+                    requester.guest = None
             else:
-                await self._submit(ticket, wait=False)
-            while not ticket.done:
-                await ticket.wait()
+                await self._ask(ticket)
+            return ticket.result or await ticket.wait()
         except trio.Cancelled:
             self._let_go(ticket)
             raise
-        if ticket.error is not None:
-            raise ticket.error
-        assert ticket.result is not None
-        return ticket.result
 
     def turn(self, content: Parts | None = None, *, when_busy: str = "queue") -> TurnStream:
         """The same as a block that yields the events of the turn; leaving it early interrupts the turn."""
@@ -323,27 +318,32 @@ class Session:
             return Ticket(None)
         return Ticket(self._message(content, "user", when_busy, "return", None))
 
-    async def _submit(self, ticket: Ticket, *, wait: bool = True) -> None:
-        """Post what a ticket is for; ``wait`` until it was accepted where that is not sure."""
-        conductor, owner = self._conductor, self._owner
-        if owner.error is not None:
-            raise owner.error
-        if ticket.send is None:
+    def _submit(self, ticket: Ticket) -> None:
+        """Post the message of a ticket; it is sure to be accepted."""
+        assert ticket.send is not None
+        if self._owner.error is not None:
+            raise self._owner.error
+        self._conductor.tickets[ticket.send.message.id] = ticket
+        self._owner.post(ticket.send)
+
+    async def _ask(self, ticket: Ticket) -> None:
+        """Post what a ticket is for, and wait until it was accepted.
+
+        Raises:
+            SessionBusy: It was not.
+        """
+        conductor, owner, send = self._conductor, self._owner, ticket.send
+        if send is None:
             conductor.going_on.append(ticket)
-            try:
-                await owner.ask(inputs.GoOn(conductor.now()))
-            except SessionBusy:
-                conductor.going_on.remove(ticket)
-                raise
-            return
-        conductor.tickets[ticket.send.message.id] = ticket
-        if not wait and ticket.send.mode is not Mode.REJECT:
-            owner.post(ticket.send)
-            return
+        else:
+            conductor.tickets[send.message.id] = ticket
         try:
-            await owner.ask(ticket.send)
+            await owner.ask(inputs.GoOn(conductor.now()) if send is None else send)
         except SessionBusy:
-            del conductor.tickets[ticket.send.message.id]
+            if send is None:
+                conductor.going_on.remove(ticket)
+            else:
+                del conductor.tickets[send.message.id]
             raise
 
     def _let_go(self, ticket: Ticket) -> None:

@@ -82,7 +82,7 @@ class TurnStream:
         return self._ticket.result
 
     async def __aenter__(self) -> Self:
-        await self._session._submit(self._ticket)  # noqa: SLF001  # the session's own handle
+        await self._session._ask(self._ticket)  # noqa: SLF001  # the session's own handle
         return self
 
     async def __aexit__(
