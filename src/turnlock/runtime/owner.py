@@ -11,7 +11,7 @@ task per session does the same work, and is woken. Either way there is one write
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import trio
@@ -102,22 +102,15 @@ class Owner:
     @enable_ki_protection  # a Ctrl-C between a record and its effect would leave half an input
     def post(self, taken: Input) -> None:
         """Take an input in. Never waits; safe from any task of this loop."""
-        write = self._write
-        if write is None or self._applying:
-            self._inbox.append(taken)
+        self._inbox.append(taken)
+        if self._write is None:
             if self._sleeping is not None:
                 self._sleeping.set()
-        elif self.error is None:
+        elif not self._applying and self.error is None:
             self._applying = True
             try:
-                write(taken)
-                self._apply(taken)
-                inbox = self._inbox
-                if inbox:
-                    for posted in inbox:  # grows while it is gone through
-                        write(posted)
-                        self._apply(posted)
-                    inbox.clear()
+                self._apply(self._inbox, self._write)
+                self._inbox.clear()
             except BaseException as error:
                 self._fail(error)
                 raise
@@ -168,8 +161,7 @@ class Owner:
                         self._applying = True
                         batch, entries = self._take()
                         await self._append(entries)
-                        for taken in batch:
-                            self._apply(taken)
+                        self._apply(batch)
                         continue
                     self._applying = False
                     self._pass_barriers()
@@ -196,21 +188,30 @@ class Owner:
         await self.journal.append(self.session, self._epoch, self._sequence, entries)
         self._sequence += len(entries)
 
-    def _apply(self, taken: Input) -> None:
-        try:
-            commands = self.engine.receive(taken)
-        except TransitionRefused as refused:
-            reply = self._replies.pop(id(taken), None)
-            if reply is None:
-                raise  # the runtime's own inputs are always legal: a bug must not go on
-            reply.error = refused
-            reply.done.set()
-            return
-        perform, performer = self.perform, self.performer
-        for command in commands:
-            perform[type(command)](performer, command)
-        if self._replies and (reply := self._replies.pop(id(taken), None)) is not None:
-            reply.done.set()
+    def _apply(self, batch: Iterable[Input], write: Callable[[Entry], object] | None = None) -> None:
+        """Feed the engine and perform its commands; ``batch`` may grow meanwhile, if it is the inbox."""
+        receive, perform, performer, replies = (
+            self.engine.receive,
+            self.perform,
+            self.performer,
+            self._replies,
+        )
+        for taken in batch:
+            if write is not None:
+                write(taken)
+            try:
+                commands = receive(taken)
+            except TransitionRefused as refused:
+                reply = replies.pop(id(taken), None)
+                if reply is None:
+                    raise  # the runtime's own inputs are always legal: a bug must not go on
+                reply.error = refused
+                reply.done.set()
+                continue
+            for command in commands:
+                perform[type(command)](performer, command)
+            if replies and (reply := replies.pop(id(taken), None)) is not None:
+                reply.done.set()
 
     def _pass_barriers(self) -> None:
         for barrier in self._barriers:

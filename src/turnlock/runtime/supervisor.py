@@ -112,14 +112,14 @@ class Supervisor:
 
     def run(self, invocation: Invocation, tool: Tool, arguments: dict[str, Any]) -> None:
         """Start a tool; the record that it started is durable."""
-        now = self.clock()
+        now, ordinal = self.clock(), invocation.call.ordinal
         deadline, idle = self._bounds(tool)
         run = Run(invocation, self.session, deadline, tool, self, now, trio.CancelScope())
-        self.running[invocation.call.ordinal] = run
+        self.running[ordinal] = run
         if deadline is not None:
-            self.watchdog.push(now + deadline, self._deadline_over, invocation.call.ordinal, self.running)
+            self.watchdog.push(now + deadline, self._deadline_over, ordinal, self.running)
         if idle is not None:
-            self.watchdog.push(now + idle, self._maybe_idle, invocation.call.ordinal, self.running)
+            self.watchdog.push(now + idle, self._maybe_idle, ordinal, self.running)
         self._tasks += 1
         self.spawn(self._work, run, arguments, name=tool.name)
 
@@ -222,10 +222,11 @@ class Supervisor:
         except Unsayable as error:
             self._end(run, inputs.Raised(self._now(), ordinal, f"TypeError: {error}", run.partial))
             return
-        short = cap(text, self.limits.output_cap)
-        if short is not None:
-            self.keep(ordinal, text)
-            text, native = short, None
+        if len(text) * 4 > self.limits.output_cap:  # a character takes four bytes at most
+            short = cap(text, self.limits.output_cap)
+            if short is not None:
+                self.keep(ordinal, text)
+                text, native = short, None
         self._end(run, inputs.Returned(self._now(), ordinal, text, native))
 
     def _raised(self, run: Run, error: BaseException) -> None:
@@ -233,7 +234,11 @@ class Supervisor:
 
     def _end(self, run: Run, ending: inputs.Returned | inputs.Raised | inputs.Stopped) -> None:
         run.over = True
-        if run.deadline is not None and run.asked is None:
+        if (
+            run.asked is None
+            and run.deadline is not None
+            and ending.at + self.epoch > run.started + run.deadline
+        ):
             # Past its deadline and nobody has asked it to stop: it held the loop, and the watchdog with it.
             self._check_stall(run, run.started + run.deadline, ending.at + self.epoch)
         self.post(ending)
