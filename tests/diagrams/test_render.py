@@ -206,11 +206,11 @@ def test_coupling_of_the_two_tables_is_shown(draw: Callable[[Picture], str]) -> 
     """The picture of both says which guard reads the other table, as long as a row has that guard."""
     both = plain(draw(Picture.of(TURN, INVOCATION)))
     assert "all_terminal reads the invocations" in both
-    assert "may_start reads the turn" in both
+    assert "may_start reads the other calls" in both
     assert "reads the" not in draw(Picture.of(TURN))
     uncoupled = plain(draw(Picture.of(TURN.without_guard(TurnGuard.ALL_TERMINAL), INVOCATION)))
     assert "all_terminal" not in uncoupled
-    assert "may_start reads the turn" in uncoupled
+    assert "may_start reads the other calls" in uncoupled
 
 
 @pytest.mark.parametrize("subject", list(Subject))

@@ -154,7 +154,7 @@ _COUPLINGS = (
         "invocation",
         InvocationGuard.MAY_START,
         "turn",
-        "reads the turn: approved, a slot is free, no exclusive call is in the way",
+        "reads the other calls: approved, a slot is free, no exclusive call is in the way",
     ),
 )
 

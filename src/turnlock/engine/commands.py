@@ -10,12 +10,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TypeAlias
 
+from turnlock._value import value
 from turnlock.engine.calls import Invocation
 from turnlock.engine.inbox import Letter
 from turnlock.engine.inputs import ApprovalExpired, Input, TurnExpired, Wake
 from turnlock.engine.items import ModelItem
 from turnlock.engine.outcome import Cause
-from turnlock.engine.value import value
 
 
 class StopReason(StrEnum):

@@ -11,9 +11,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+from turnlock._value import value
 from turnlock.engine import items
 from turnlock.engine.outcome import Cause
-from turnlock.engine.value import value
 
 
 class Mode(StrEnum):

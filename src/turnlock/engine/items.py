@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 
 from attrs import field
 
+from turnlock._value import value
 from turnlock.engine.outcome import Outcome, refused_text
-from turnlock.engine.value import value
 
 Content: TypeAlias = str | tuple[Mapping[str, Any], ...]
 """Text, or content parts in the format of the dialect that the session speaks."""

@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from turnlock.engine.value import value
+from turnlock._value import value
 from turnlock.machines import InvocationEvent, InvocationState
 
 

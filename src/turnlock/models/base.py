@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from attrs import field
 
+from turnlock._value import value
 from turnlock.engine import Finish, Item, ModelItem
-from turnlock.engine.value import value
 from turnlock.wire import Settings, ToolSpec
 
 

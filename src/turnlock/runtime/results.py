@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import trio
 from attrs import define, field, frozen
 
+from turnlock._value import value
 from turnlock.engine import Fate, Invocation, Letter, StopReason, inputs
-from turnlock.engine.value import value
 from turnlock.models import Usage
 
 if TYPE_CHECKING:
