@@ -110,7 +110,9 @@ def test_strict_is_an_oracle_of_its_own() -> None:
         f"{name(path)} imports {module}"
         for path in files("strict")
         for module in imports(path)
-        if module.split(".")[0] == "turnlock" and not module.startswith("turnlock.strict") and module != "turnlock"
+        if module.split(".")[0] == "turnlock"
+        and not module.startswith("turnlock.strict")
+        and module != "turnlock"
     ]
     assert wrong == []
 
@@ -161,7 +163,8 @@ def test_files_stay_small_and_rooms_have_few() -> None:
     crowded = {
         folder: count
         for folder in {path.parent for path in files()}
-        if (count := sum(path.suffix == ".py" and path.name != "__init__.py" for path in folder.iterdir())) > 10
+        if (count := sum(path.suffix == ".py" and path.name != "__init__.py" for path in folder.iterdir()))
+        > 10
     }
     assert crowded == {}
 

@@ -531,29 +531,29 @@ _AboutTool = inputs.Returned | inputs.Raised | inputs.Stopped
 _AboutCall = _AboutTool | inputs.Started | inputs.StopAsked | inputs.GraceOver
 
 _ACTIONS: Mapping[StrEnum, Callable[[Engine], None]] = {
-    TurnEvent.BEGIN: Engine._begin,  # noqa: SLF001  # the tables of this very class
-    TurnEvent.DISPATCH: Engine._dispatch,  # noqa: SLF001
-    TurnEvent.FINISH: Engine._finish,  # noqa: SLF001
-    TurnEvent.SETTLE: Engine._settle,  # noqa: SLF001
+    TurnEvent.BEGIN: Engine._begin,
+    TurnEvent.DISPATCH: Engine._dispatch,
+    TurnEvent.FINISH: Engine._finish,
+    TurnEvent.SETTLE: Engine._settle,
 }
 
 _HANDLERS: Mapping[type, Callable[[Engine, Any], None]] = {
-    inputs.Send: Engine._on_send,  # noqa: SLF001
-    inputs.Withdraw: Engine._on_withdraw,  # noqa: SLF001
-    inputs.Interrupt: Engine._on_interrupt,  # noqa: SLF001
-    inputs.TurnExpired: Engine._on_turn_expired,  # noqa: SLF001
-    inputs.GoOn: Engine._on_go_on,  # noqa: SLF001
-    inputs.Cancel: Engine._on_cancel,  # noqa: SLF001
-    inputs.ApprovalAnswered: Engine._on_approval_answered,  # noqa: SLF001
-    inputs.ApprovalExpired: Engine._on_approval_expired,  # noqa: SLF001
-    inputs.ItemCompleted: Engine._on_item_completed,  # noqa: SLF001
-    inputs.ResponseEnded: Engine._on_response_ended,  # noqa: SLF001
-    inputs.ResponseFailed: Engine._on_response_failed,  # noqa: SLF001
-    inputs.Wake: Engine._on_wake,  # noqa: SLF001
-    inputs.Started: Engine._on_started,  # noqa: SLF001
-    inputs.Returned: Engine._on_returned,  # noqa: SLF001
-    inputs.Raised: Engine._on_raised,  # noqa: SLF001
-    inputs.Stopped: Engine._on_stopped,  # noqa: SLF001
-    inputs.GraceOver: Engine._on_grace_over,  # noqa: SLF001
-    inputs.StopAsked: Engine._on_stop_asked,  # noqa: SLF001
+    inputs.Send: Engine._on_send,
+    inputs.Withdraw: Engine._on_withdraw,
+    inputs.Interrupt: Engine._on_interrupt,
+    inputs.TurnExpired: Engine._on_turn_expired,
+    inputs.GoOn: Engine._on_go_on,
+    inputs.Cancel: Engine._on_cancel,
+    inputs.ApprovalAnswered: Engine._on_approval_answered,
+    inputs.ApprovalExpired: Engine._on_approval_expired,
+    inputs.ItemCompleted: Engine._on_item_completed,
+    inputs.ResponseEnded: Engine._on_response_ended,
+    inputs.ResponseFailed: Engine._on_response_failed,
+    inputs.Wake: Engine._on_wake,
+    inputs.Started: Engine._on_started,
+    inputs.Returned: Engine._on_returned,
+    inputs.Raised: Engine._on_raised,
+    inputs.Stopped: Engine._on_stopped,
+    inputs.GraceOver: Engine._on_grace_over,
+    inputs.StopAsked: Engine._on_stop_asked,
 }

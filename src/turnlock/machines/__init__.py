@@ -13,9 +13,8 @@ Theory of operation. There are two kinds of rows. A row that an input fires has 
 legal in this state, or it is refused and nothing changes. A row with guards is automatic: after every
 input the automatic rows of the open invocations and then of the turn are tried in the order in which they
 are declared, to a fixed point. So a false guard means "not yet" and is never a silent refusal. The
-two machines are coupled through guards alone: ``all_terminal`` of the turn reads the invocations, and
-``may_start`` of an invocation reads the other calls of
-the turn. The shape is that of h11's event-triggered and
+two machines are coupled through guards alone: ``all_terminal`` of the turn reads its invocations, and
+``may_start`` of an invocation reads the others. The shape is that of h11's event-triggered and
 state-triggered transitions.
 
 This room knows nothing of messages, requests, time or tools: guards are names here, and the engine's
