@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from support.story import QUEUE, A, K, Receipt, S, Story, T
-from turnlock.engine import Finish, Limits, Trouble, commands
+from turnlock.engine import Call, Engine, Finish, Limits, Message, Origin, Trouble, commands, inputs
 
 NO_OUTPUT = "No tool output found for function call call_1."
 
@@ -325,3 +326,28 @@ def test_a_message_may_start_the_turn_after_a_pause_that_failed() -> None:
     story.send("U2")
     story.send("U3")
     assert story.reply(A()) == ["send 4", "delivered U3"]
+
+
+@pytest.mark.parametrize("ending", ["lost", "interrupted"])
+def test_items_of_a_response_that_broke_off_are_not_known_to_the_provider(ending: str) -> None:
+    """R22: what the provider may never have stored is kept, and marked so that no dialect sends its id."""
+    engine = Engine()
+    engine.receive(inputs.Send(0, Message("U", "U")))
+    item = Call(1, "call_1", "f", "{}", 1, origin=Origin("openai_responses", "m", {"id": "fc_1"}))
+    engine.receive(inputs.ItemCompleted(0, 1, item))
+    broken: inputs.Input = inputs.ResponseFailed(1, 1, Trouble.LOST, "reset")
+    engine.receive(inputs.Interrupt(1) if ending == "interrupted" else broken)
+    (_, kept) = engine.transcript.items[:2]
+    assert isinstance(kept, Call)
+    assert kept.origin == Origin("openai_responses", "m", {"id": "fc_1"}, known=False)
+    assert evolve(kept, origin=item.origin) == item
+
+
+def test_items_of_a_response_that_ended_are_known_to_the_provider() -> None:
+    """R22: the counterpart; nothing is taken from a response that came to its end."""
+    engine = Engine()
+    engine.receive(inputs.Send(0, Message("U", "U")))
+    item = Call(1, "call_1", "f", "{}", 1, origin=Origin("openai_responses", "m", {"id": "fc_1"}))
+    engine.receive(inputs.ItemCompleted(0, 1, item))
+    engine.receive(inputs.ResponseEnded(1, 1))
+    assert engine.transcript.items[1] is item

@@ -120,6 +120,20 @@ def test_provider_ids_stay_with_the_model_that_stored_them(given: dict[str, Any]
     assert first == {key: value for key, value in row.items() if key != "id"}
 
 
+def test_items_of_a_response_that_broke_off_are_sent_without_their_ids() -> None:
+    """R22: the provider may never have stored them; sealed reasoning still goes with its call."""
+    row = {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "f", "arguments": "{}"}
+    cut = Origin(OURS, "m", row, known=False)
+    rows = sent(
+        Reasoning("", 1, Origin(OURS, "m", SEALED, known=False)),
+        Call(1, "c", "f", "{}", 1, origin=cut),
+        Output(1, DONE),
+    )
+    assert [sent_row.get("id") for sent_row in rows] == [None, None, None]
+    assert rows[0]["encrypted_content"] == SEALED["encrypted_content"]
+    assert rows[1] == {key: value for key, value in row.items() if key != "id"}
+
+
 def test_a_text_that_was_changed_is_sent_as_it_is_now() -> None:
     """The neutral text is the truth; ids of the old one do not go with it."""
     assert sent(Text("now", 1, made(SAID))) == [PLAIN | {"content": "now"}]

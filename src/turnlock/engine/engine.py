@@ -265,12 +265,12 @@ class Engine:
         if turn.request is not None:
             self._out.append(commands.AbortRequest(turn.request))
             turn.request = None
-            self._commit(shown)
+            self._commit(shown, broken=True)
         for invocation in tuple(self.registry.open.values()):
             self._stop_call(invocation, cause)
 
-    def _commit(self, shown: str = "", *, whole: bool = False) -> None:
-        for item in self.transcript.commit(self.requests, shown, whole=whole):
+    def _commit(self, shown: str = "", *, whole: bool = False, broken: bool = False) -> None:
+        for item in self.transcript.commit(self.requests, shown, whole=whole, broken=broken):
             self._out.append(commands.SetAside(item, "the item that it belongs to was never completed"))
 
     def _draw_line(self, reason: str) -> None:
@@ -425,7 +425,7 @@ class Engine:
         self._fire_turn(TurnEvent.FAIL)
         turn.request = None
         if self.transcript.response_has_call:
-            self._commit()
+            self._commit(broken=True)
         else:
             self.transcript.discard()
             turn.ask_again = said.trouble is Trouble.LOST

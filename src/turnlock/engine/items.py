@@ -49,11 +49,13 @@ class Origin:
         dialect: The wire format that it is in.
         model: The model that made it.
         item: The item as the provider sent it.
+        known: The response that it is from came to its end, so that its provider may know it by its id.
     """
 
     dialect: str
     model: str
     item: Mapping[str, Any] = field(repr=False)
+    known: bool = True
 
 
 @value

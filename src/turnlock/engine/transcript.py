@@ -63,13 +63,17 @@ class Transcript:
         """The provider has answered: what the request carried will not be refused again."""
         self.accepted = self.sent
 
-    def commit(self, request: int, shown: str = "", *, whole: bool = False) -> Sequence[Reasoning]:
+    def commit(
+        self, request: int, shown: str = "", *, whole: bool = False, broken: bool = False
+    ) -> Sequence[Reasoning]:
         """Append what counts of the response.
 
         Args:
             request: The number of the request that it answers.
             shown: Text of an unfinished item that the host has shown; kept without provider ids (R7).
             whole: The response goes back as it came, for the provider to go on with (R21).
+            broken: The response did not come to its end: its provider may never have stored it, and its items
+                must not be sent by their ids (R22).
 
         Returns:
             Reasoning that is set aside: the item that it belongs to was never completed.
@@ -80,6 +84,8 @@ class Transcript:
         if whole:
             self.items.extend(response)
             return ()
+        if broken:
+            response = [_of_broken(item) for item in response]
         waiting: list[Reasoning] = []
         for item in response:
             if isinstance(item, Reasoning):
@@ -117,3 +123,8 @@ class Transcript:
     def fork(self) -> Transcript:
         """A copy that shares nothing that can change."""
         return Transcript(self.items.copy(), self.response.copy(), self.accepted, self.sent)
+
+
+def _of_broken(item: ModelItem) -> ModelItem:
+    """An item of a response that did not come to its end."""
+    return item if item.origin is None else evolve(item, origin=evolve(item.origin, known=False))

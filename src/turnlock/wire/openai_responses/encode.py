@@ -4,7 +4,8 @@ One item of the transcript is one input item, but for reasoning that may not be 
 output without a picture (``outputs.py``). What this model itself made goes back as it came. An answer
 keeps the provider's item ids wholly or not at all, because ids of one answer refer to each other (C41,
 RESP-REASONING-FOLLOW, RESP-CALL-NEEDS-REASONING): it loses them when another model made it, when nothing
-is stored, and when they repeat or are none that the provider would take.
+is stored, when its response never came to its end, and when they repeat or are none that the provider would
+take.
 """
 
 from __future__ import annotations
@@ -89,6 +90,8 @@ class ResponsesEncoder(Encoder):
         for item, origin, may_be_sent in zip(block, own, sendable, strict=True):
             if origin is None or (isinstance(item, Call) and item.kind is CallKind.MCP_APPROVAL):
                 continue
+            if not origin.known:
+                return False
             item_id = origin.item.get("id")
             prefix = ID_PREFIXES.get(item_type(origin.item), "")
             if not (may_be_sent and isinstance(item_id, str) and 0 < len(item_id) <= ID_MAX):
