@@ -143,11 +143,10 @@ class Engine:
         self._out = out
         self._now = input.at
         _HANDLERS[type(input)](self, input)
-        moves = 0
-        while (self.registry.ready and self._start_calls()) or self._move_turn():
-            moves += 1
-            if moves > _MOVES_MAX:
-                raise InputError("the automatic rows reach no fixed point: the table is not sound")
+        if self.registry.ready:
+            self._start_calls()
+        if self.turn_machine.automatic[self.turn.state]:
+            self._move_turn()
         return out
 
     def fork(self) -> Engine:
@@ -164,32 +163,34 @@ class Engine:
 
     # ── moving ──────────────────────────────────────────────────────────────────────────────────────
 
-    def _start_calls(self) -> bool:
+    def _start_calls(self) -> None:
         """Try the automatic rows of the requested calls, in call order."""
-        registry, machine = self.registry, self.invocation_machine
-        started = False
+        registry, machine, stepper = self.registry, self.invocation_machine, self.stepper
         while (invocation := registry.next_requested()) is not None:
-            for event in machine.automatic[invocation.state]:
-                if self.stepper.fire(machine, invocation, event):
+            for event, trigger in machine.automatic[invocation.state]:
+                if stepper.fire(machine, invocation, event) if stepper.observe else trigger(invocation):
                     registry.running += 1
                     self._out.append(commands.StartCall(invocation))
-                    started = True
                     break
             else:
                 # Only a missing approval lets later calls pass; whatever else keeps this one keeps them.
                 if invocation.approved:
                     break
             registry.drop_first()
-        return started
 
-    def _move_turn(self) -> bool:
-        """Try the automatic rows of the turn, in the order of the table."""
-        turn, machine = self.turn, self.turn_machine
-        for event in machine.automatic[turn.state]:
-            if self.stepper.fire(machine, turn, event):
-                _ACTIONS[event](self)
-                return True
-        return False
+    def _move_turn(self) -> None:
+        """Try the automatic rows of the turn, in the order of the table, to a fixed point."""
+        turn, machine, stepper = self.turn, self.turn_machine, self.stepper
+        for _ in range(_MOVES_MAX):
+            for event, trigger in machine.automatic[turn.state]:
+                if stepper.fire(machine, turn, event) if stepper.observe else trigger(turn):
+                    _ACTIONS[event](self)
+                    break
+            else:
+                return
+            if self.registry.ready:
+                self._start_calls()
+        raise InputError("the automatic rows reach no fixed point: the table is not sound")
 
     def _fire_turn(self, event: TurnEvent) -> None:
         self.stepper.fire(self.turn_machine, self.turn, event)

@@ -14,7 +14,7 @@ honour (callbacks of any sort, ``unless``) is refused when it is declared.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, NoReturn
 
@@ -47,6 +47,9 @@ def as_transitions(table: Table) -> dict[str, Any]:
         "send_event": True,
         "name": table.name,
     }
+
+
+Trigger = Callable[[Any], bool]
 
 
 class LeanEvent(Event):
@@ -117,8 +120,9 @@ class TableMachine(Machine):
 
     Attributes:
         table: The declaration that it was made from.
-        automatic: For each state the automatic events that leave it, in the order of the rows.
         triggers: For each event the bound function that fires it on a subject.
+        automatic: For each state the automatic events that leave it, in the order of the rows, with their
+            triggers.
     """
 
     event_cls = LeanEvent
@@ -137,10 +141,13 @@ class TableMachine(Machine):
             validate(table)
         super().__init__(**as_transitions(table))
         self.table = table
-        self.automatic: Mapping[StrEnum, tuple[StrEnum, ...]] = table.automatic_events()
         for event in table.events:
             if (
                 event.value not in self.events
             ):  # only in a mutant: an event without rows is refused everywhere
                 self.events[event.value] = self._create_event(event.value, self)
         self.triggers = {event: self.events[event.value].trigger for event in table.events}
+        self.automatic: Mapping[StrEnum, tuple[tuple[StrEnum, Trigger], ...]] = {
+            state: tuple((event, self.triggers[event]) for event in events)
+            for state, events in table.automatic_events().items()
+        }
