@@ -1,0 +1,198 @@
+"""``turnlock explore``: every interleaving of small worlds, from the command line.
+
+It owns the size, the files, the clock and the words of the report; what a world is and what is wrong in it
+is said in ``turnlock.explore``.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import click
+from attrs import define, field
+from rich.console import Console
+from rich.status import Status
+
+from turnlock.explore import (
+    GUARDS,
+    SOUND,
+    Survey,
+    Violation,
+    World,
+    plain,
+    small_worlds,
+    survey,
+    without_guard,
+)
+
+_FOUND = 1
+_PATIENCE = 1.0  # seconds before progress is shown
+
+_HELP = f"""Run every interleaving of small worlds through the real engine, and judge each state.
+
+The plain world has --calls calls in one answer, --messages messages and one interrupt, at any moment; tools
+return, raise, are stopped, use up their grace, or return when their call is long over. Beside it a few small
+worlds are explored, one for each thing that can go differently: approvals, exclusive calls, lost and refused
+responses, pauses, limits, tools that end the turn.
+
+In every state: is each request accepted by a strict provider, and no call open? Has each call one output,
+and is it true? Has each message one fate, in order? Does an interrupt end the turn? Can all still end well?
+
+\b
+Examples:
+  turnlock explore
+  turnlock explore --calls 3 --messages 3
+  turnlock explore --drop-guard all_terminal     take one guard out of the tables, and see it found
+
+\b
+Guards: {", ".join(GUARDS)}
+
+\b
+Exit codes:
+  0  nothing is wrong
+  1  something is: the shortest way to it is told
+  2  wrong usage, or a FILE that cannot be written
+"""
+
+
+def _guard(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
+    """Refuse a name that no table knows."""
+    if name is not None:
+        try:
+            without_guard(name)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+    return name
+
+
+@click.command(help=_HELP)
+@click.option("--calls", type=int, default=2, show_default=True, help="Calls in the plain world.")
+@click.option("--messages", type=int, default=2, show_default=True, help="Messages in it.")
+@click.option("--drop-guard", callback=_guard, metavar="NAME", help="Explore without this guard.")
+@click.option(
+    "--dump-requests",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write every distinct request, an OpenAI Responses body a line.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def explore(
+    calls: int, messages: int, drop_guard: str | None, dump_requests: Path | None, *, as_json: bool
+) -> None:
+    """Explore, report, and say by the exit code whether something is wrong."""
+    try:
+        world = plain(calls, messages)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    _write(dump_requests)  # whoever waits for minutes learns before it whether the file can be written
+    machines = SOUND if drop_guard is None else without_guard(drop_guard)
+    started = time.perf_counter()
+    with _few_collections(), _Progress() as progress:
+        result = survey([*small_worlds(), world], machines=machines, progress=progress)
+    seconds = time.perf_counter() - started
+    _write(dump_requests, b"".join(body + b"\n" for body in result.bodies))
+    if as_json:
+        click.echo(json.dumps(_as_json(result, world, calls, messages, seconds)))
+    else:
+        _tell(result, world, drop_guard, seconds)
+    click.get_current_context().exit(_FOUND if result.violations else 0)
+
+
+def _write(path: Path | None, content: bytes | None = None) -> None:
+    """Write the file; without content only see whether that is possible."""
+    if path is None:
+        return
+    try:
+        with path.open("ab" if content is None else "wb") as file:
+            file.write(content or b"")
+    except OSError as error:
+        raise click.UsageError(f"{path} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Collect garbage more rarely: looking through all that was seen takes half of the time otherwise."""
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+@define(eq=False)
+class _Progress:
+    """How far the exploration is, on a terminal, once it takes long."""
+
+    _console: Console = field(factory=lambda: Console(stderr=True), init=False)
+    _began: float = field(factory=time.perf_counter, init=False)
+    _status: Status | None = field(default=None, init=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def __call__(self, world: str, states: int, edges: int) -> None:
+        """Show it."""
+        if not self._console.is_terminal or time.perf_counter() - self._began < _PATIENCE:
+            return
+        text = f"the {world} world: {states:,} states, {edges:,} edges"
+        if self._status is None:
+            self._status = self._console.status(text)
+            self._status.start()
+        self._status.update(text)
+
+
+def _as_json(result: Survey, world: World, calls: int, messages: int, seconds: float) -> dict[str, Any]:
+    violations = result.violations
+    return {
+        "calls": calls,
+        "messages": messages,
+        "interrupts": world.interrupts,
+        "states": result.states,
+        "edges": result.edges,
+        "violations": len(violations),
+        "seconds": round(seconds, 3),
+        "counterexample": list(violations[0].moves) if violations else None,
+    }
+
+
+def _tell(result: Survey, world: World, dropped: str | None, seconds: float) -> None:
+    """The same for people."""
+    if dropped is not None:
+        click.echo(f"Without the guard {dropped}:")
+    if result.violations:
+        _tell_story(result, result.violations[0])
+        seen = "Seen until then"
+    else:
+        click.echo(
+            "Nothing is wrong: every request was acceptable, every message has one fate, every turn ends."
+        )
+        seen = "Explored"
+    size = f"{_count(world.calls, 'call')}, {_count(len(world.messages), 'message')}, 1 interrupt"
+    click.echo(
+        f"{seen}: {size}, and {len(result.explorations) - 1} small worlds: {result.states:,} states, "
+        f"{result.edges:,} edges, {len(result.bodies):,} different requests, {seconds:.1f} s."
+    )
+
+
+def _tell_story(result: Survey, violation: Violation) -> None:
+    """The shortest way to what is wrong, as a numbered story."""
+    about = next(each.world.about for each in result.explorations if each.world.name == violation.world)
+    click.echo(f"Wrong: {violation.text}.")
+    click.echo(f'The shortest way there, in the world "{violation.world}" ({about}):')
+    for number, move in enumerate(violation.moves, 1):
+        click.echo(f"{number:3}. {move}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

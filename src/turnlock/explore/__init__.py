@@ -1,0 +1,35 @@
+"""Every interleaving of small worlds, through the real engine and the real machines.
+
+Layout:
+
+    worlds.py     small worlds: what may happen, and how often
+    script.py     the moves of a world, and how people say them
+    outside.py    what may happen next, decided from the commands alone
+    explorer.py   breadth first over all interleavings; the shortest way to what is wrong
+    mutants.py    machines with a guard dropped
+    verdicts.py   every request that leaves, encoded, and judged by the strict provider
+    oracles.py    what the engine may say, given what it was told
+    dues.py       what each input must bring about
+    facts.py      what an observer knows
+    truth.py      the texts of outcomes, written a second time
+
+Pure: no clock, I/O, logging or randomness: the same worlds give the same states, requests and
+counterexamples. The engine's tables and guards are run here and never read: what may happen next and what
+must hold is said a second time, apart from them.
+"""
+
+from turnlock.explore.explorer import (
+    Exploration as Exploration,
+    Progress as Progress,
+    Survey as Survey,
+    Violation as Violation,
+    explore as explore,
+    survey as survey,
+)
+from turnlock.explore.mutants import (
+    GUARDS as GUARDS,
+    SOUND as SOUND,
+    Machines as Machines,
+    without_guard as without_guard,
+)
+from turnlock.explore.worlds import World as World, plain as plain, small_worlds as small_worlds
