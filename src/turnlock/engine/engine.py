@@ -188,8 +188,6 @@ class Engine:
                     break
             else:
                 return
-            if self.registry.ready:
-                self._start_calls()
         raise InputError("the automatic rows reach no fixed point: the table is not sound")
 
     def _fire_turn(self, event: TurnEvent) -> None:
@@ -260,7 +258,7 @@ class Engine:
         self._draw_line(cause)
         if turn.state is before:
             return
-        turn.stop = StopReason(cause)
+        turn.stop, turn.error = StopReason(cause), ""
         turn.waking = None
         turn.ticking = False
         if turn.request is not None:
