@@ -66,7 +66,7 @@ def _interrupt(facts: Facts, given: inputs.Interrupt) -> bool:
 
 
 def _turn_expired(facts: Facts, given: inputs.TurnExpired) -> bool:
-    if given.turn != facts.turn or facts.stopped is not None:
+    if not facts.turn or given.turn != facts.turn or facts.stopped is not None:
         return False
     _stop(facts, Cause.TURN_TIMEOUT, given.shown)
     return True
@@ -85,6 +85,7 @@ def _stop(facts: Facts, cause: Cause, shown: str) -> None:
     if not facts.turn or facts.stopped is not None:
         return
     facts.stopped = cause
+    facts.error = ""
     facts.backoff = None
     if facts.flight is not None:
         facts.due["abort", facts.flight] = None
@@ -152,6 +153,7 @@ def _response_failed(facts: Facts, given: inputs.ResponseFailed) -> bool:
             _back_off(facts, given)
             return True
     facts.decided = FAILURES[given.trouble]
+    facts.error = given.text
     if given.trouble is Trouble.REFUSED:
         _take_back(facts, given.text)
     return True

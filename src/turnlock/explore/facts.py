@@ -86,6 +86,7 @@ class Facts:
         backoff: The request whose backoff runs.
         stopped: Why the turn under way was interrupted.
         decided: Why it ends, if something else has decided that.
+        error: The text that goes with that, where something failed.
         rest: Why it ends, if nothing is left to say.
         paused: The provider waits for its own response back.
         lost: The last response was lost, and must be asked again.
@@ -116,6 +117,7 @@ class Facts:
     backoff: int | None = None
     stopped: Cause | None = None
     decided: StopReason | None = None
+    error: str = ""
     rest: StopReason = StopReason.END_TURN
     paused: bool = False
     lost: bool = False
@@ -148,6 +150,7 @@ class Facts:
             self.backoff,
             self.stopped,
             self.decided,
+            self.error,
             self.rest,
             self.paused,
             self.lost,
@@ -175,6 +178,7 @@ class Facts:
             self.backoff,
             self.stopped,
             self.decided,
+            self.error,
             self.rest,
             self.paused,
             self.lost,

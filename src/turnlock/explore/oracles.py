@@ -65,6 +65,7 @@ def _turn_began(facts: Facts, command: commands.TurnBegan) -> None:
     facts.turn = facts.turns = command.turn
     facts.asked = facts.failures = 0
     facts.stopped = facts.decided = None
+    facts.error = ""
     facts.rest = StopReason.END_TURN
     facts.paused = facts.lost = facts.going_on = False
     facts.opening = True
@@ -126,6 +127,8 @@ def _turn_ended(facts: Facts, command: commands.TurnEnded) -> None:
     reason = facts.stop_reason
     if command.reason is not reason:
         raise Wrong(f"{turn} ended {command.reason}, and should have ended {reason}")
+    if command.error != facts.error:
+        raise Wrong(f"{turn} ended {reason} and says {command.error!r}, not {facts.error!r}")
     facts.add_outputs()
     if facts.stopped is not None:
         facts.new.append(Note(NOTES[reason]))
@@ -211,14 +214,12 @@ def _stop_call(facts: Facts, command: commands.StopCall) -> None:
 
 def _call_ended(facts: Facts, command: commands.CallEnded) -> None:
     invocation = command.invocation
-    ordinal, outcome = invocation.ordinal, invocation.outcome
-    cause, text = facts.pay("ended", ordinal, f"call {ordinal} ended for no reason")
+    ordinal, outcome, call = invocation.ordinal, invocation.outcome, f"call {invocation.name}"
+    cause, text = facts.pay("ended", ordinal, f"{call} ended for no reason")
     if outcome is None or invocation.state is not state_of(cause):
-        raise Wrong(f"call {ordinal} is {invocation.state}, and should be {state_of(cause)}")
+        raise Wrong(f"{call} is {invocation.state}, and should be {state_of(cause)}")
     if outcome.cause is not cause or outcome.model_text != text:
-        raise Wrong(
-            f"call {ordinal} is said to have ended so: {outcome.model_text!r}; the truth is: {text!r}"
-        )
+        raise Wrong(f"{call} is said to have ended so: {outcome.model_text!r}; the truth is: {text!r}")
     del facts.calls[ordinal]
     facts.batch[ordinal] = text
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import define, field
 
-from turnlock.engine import Cause, Input, commands, inputs
+from turnlock.engine import Cause, Input, Mode, Trouble, commands, inputs
 from turnlock.engine.commands import Command
 from turnlock.explore.script import Script
 
@@ -44,7 +44,8 @@ class Outside:
         request: The request that the model answers; 0 is none.
         cursor: How much of the answer it has given.
         aborted: An aborted request that may still say something; 0 is none.
-        turn: The number of the turn under way; 0 between two.
+        turn: The number of the last turn.
+        busy: It is under way.
         waiting: How many messages wait.
         tools: What each tool does, by ordinal.
         open: The calls that have no outcome.
@@ -63,6 +64,7 @@ class Outside:
     cursor: int = 0
     aborted: int = 0
     turn: int = 0
+    busy: bool = False
     waiting: int = 0
     tools: dict[int, Tool] = field(factory=dict)
     open: dict[int, None] = field(factory=dict)
@@ -89,6 +91,7 @@ class Outside:
             self.cursor,
             self.aborted,
             self.turn,
+            self.busy,
             self.waiting,
             self.tools.copy(),
             self.open.copy(),
@@ -136,7 +139,7 @@ class Outside:
         for ordinal in self.approvals:
             moves.append(make(inputs.ApprovalAnswered, ordinal, True))
             moves.append(make(inputs.ApprovalAnswered, ordinal, False, "no"))
-        if not moves and self.waiting and not self.turn:
+        if not moves and self.waiting and not self.busy:
             moves.append(make(inputs.GoOn))
         return moves
 
@@ -147,7 +150,9 @@ class Outside:
     def _host(self) -> Iterator[Input]:
         script, world = self.script, self.script.world
         if self.sent < len(script.sends):
-            yield script.sends[self.sent]
+            send = script.sends[self.sent]
+            if send.mode is not Mode.REJECT or not self.busy:
+                yield send
         if self.interrupts:
             yield script.make(inputs.Interrupt, Cause.INTERRUPTED, world.shown)
         if self.cancels:
@@ -164,10 +169,11 @@ class Outside:
                 yield script.make(inputs.ResponseFailed, self.request, trouble, "boom")
         if self.aborted:
             yield from script.answer(self.aborted)
+            yield script.make(inputs.ResponseFailed, self.aborted, Trouble.LOST, "boom")
         if world.expires and self.turn:
             yield script.make(inputs.TurnExpired, self.turn)
         for ordinal, tool in self.tools.items():
-            if world.raises and tool in {Tool.WORKING, Tool.STOPPING}:
+            if world.raises and tool is not Tool.RECORDING:
                 yield script.make(inputs.Raised, ordinal, "ValueError: no")
             if world.deadlines and tool is Tool.WORKING:
                 yield script.make(inputs.StopAsked, ordinal, Cause.DEADLINE)
@@ -220,9 +226,12 @@ def _ended(outside: Outside, move: inputs.ResponseEnded) -> None:
         outside.aborted = 0
 
 
-def _failed(outside: Outside, _move: inputs.ResponseFailed) -> None:
-    outside.failures -= 1
-    outside.request = 0
+def _failed(outside: Outside, move: inputs.ResponseFailed) -> None:
+    if move.request == outside.request:
+        outside.failures -= 1
+        outside.request = 0
+    else:
+        outside.aborted = 0
 
 
 def _rang(outside: Outside, move: Input) -> None:
@@ -304,10 +313,11 @@ def _set_timer(outside: Outside, command: commands.SetTimer) -> None:
 
 def _turn_began(outside: Outside, command: commands.TurnBegan) -> None:
     outside.turn = command.turn
+    outside.busy = True
 
 
 def _turn_ended(outside: Outside, _command: commands.TurnEnded) -> None:
-    outside.turn = 0
+    outside.busy = False
 
 
 def _held(outside: Outside, _command: commands.Held) -> None:

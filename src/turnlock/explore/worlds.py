@@ -77,7 +77,7 @@ class World:
         name: One word.
         about: What it is there for.
         responses: The answer to the first request that leaves, to the second, …; the last one is repeated.
-        messages: What the host sends, in this order, each at any time.
+        messages: What the host sends, in this order, each at any time; one that rejects, between two turns.
         interrupts: How often the host interrupts, at any time.
         limits: The session's limits.
         troubles: How a response may fail, at any point.
@@ -86,7 +86,7 @@ class World:
         withdrawals: How often the host takes its last message back, at any time.
         resends: How often the host sends its first message again.
         deadlines: The watchdog may ask a running tool to stop.
-        expires: The time of a turn may be over, at any time.
+        expires: The time of the last turn may be over, at any time.
         raises: Tools may raise.
         late_model: An aborted request may still say something.
         shown: What the model had shown of an unfinished text when the host interrupts.
@@ -189,8 +189,8 @@ def small_worlds() -> tuple[World, ...]:
         World(
             "answers",
             "no call at all: messages that come at every point of an answer",
-            (Response((_reasoning("T"), _text("A"))),),
-            (Plan("U1"), Plan("U2"), Plan("U3", Mode.QUEUE, _RETURN)),
+            (Response((_reasoning("T"), _text("A")), Finish.LENGTH),),
+            (Plan("U1"), Plan("U2"), Plan("U3", Mode.QUEUE, _RETURN), Plan("U4")),
             shown="hal",
             late_model=True,
         ),
@@ -246,7 +246,7 @@ def small_worlds() -> tuple[World, ...]:
         World(
             "refusals",
             "a body that is refused, a context that is too long, a failure that is final",
-            (Response((first,)), _ANSWER),
+            (Response((first,)), Response(()), _ANSWER),
             (*two, Plan("U3", Mode.QUEUE, _RETURN)),
             troubles=(Trouble.REFUSED, Trouble.OVERFLOW, Trouble.FATAL),
             failures=2,
@@ -299,7 +299,7 @@ def small_worlds() -> tuple[World, ...]:
             "ids",
             "reasoning and calls with the provider's ids, in responses that break off",
             (Response((_stored_reasoning(), Says("a", PLAIN, "a", stored=True), _text("A"))), _ANSWER),
-            two,
+            (Plan("U1"), Plan("U2", Mode.REJECT)),
             limits=Limits(retries=1),
             troubles=(Trouble.LOST,),
             failures=1,
