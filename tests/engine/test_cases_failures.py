@@ -51,6 +51,7 @@ def test_a_response_is_lost_before_any_call() -> None:
     assert story.wait(0.5) == ["send 2", "delivered U2"]
     assert story.sent == ["U", "U U2"]
     assert story.receipt("U2") == Receipt("delivered", request=2, index=1)
+    assert story.reply(A())[:1] == ["turn 1 ended: end_turn"]
 
 
 def test_retries_wait_longer_and_longer_and_are_exhausted() -> None:
@@ -222,6 +223,39 @@ def test_an_interrupt_during_backoff() -> None:
     assert story.wait(0.5) == ["late Wake"]
     assert story.sent == ["U1"]
     assert story.history == "U1 M"
+
+
+def test_a_backoff_is_over_while_the_turn_is_being_stopped() -> None:
+    """C54: with a call behind the lost response that still runs, the timer is late all the same."""
+    story = Story()
+    story.send("U1")
+    story.model(K("a"))
+    story.fails()
+    assert story.interrupt() == ["stop a: interrupted"]
+    assert story.wait(0.5) == ["late Wake"]
+    assert story.stopped("a") == ["ended a: interrupted", "turn 1 ended: interrupted"]
+
+
+def test_an_answer_of_nothing_is_an_answer() -> None:
+    """C51: what it answers was accepted, and is not given back when a later request is refused."""
+    story = Story()
+    story.send("U1")
+    assert story.ends() == ["turn 1 ended: end_turn"]
+    story.send("U2")
+    story.fails(Trouble.REFUSED, "no")
+    assert story.history == "U1"
+    assert story.receipt("U1") == Receipt("delivered", request=1, index=0)
+
+
+def test_an_interrupted_answer_is_an_answer() -> None:
+    """C51: also one of which only some text was shown; one that had not begun is none."""
+    for shown, kept in (("half", "U1 half M"), ("", "M")):
+        story = Story()
+        story.send("U1")
+        story.interrupt(shown=shown)
+        story.send("U2")
+        story.fails(Trouble.REFUSED, "no")
+        assert story.history == kept
 
 
 def test_a_wake_of_an_older_backoff_is_late() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.story import INTERRUPT, QUEUE, REJECT, A, K, Receipt, Story, T
-from turnlock.engine import Cause, Finish, Limits
+from turnlock.engine import Cause, Finish, Limits, Mode
 from turnlock.errors import SessionBusy
 
 
@@ -272,6 +272,16 @@ def test_a_withdrawn_message_is_returned() -> None:
     assert story.withdraw("U9") == ["late Withdraw"]
     assert story.returns("a") == ["ended a: returned", "send 2"]
     assert story.sent[1:] == ["U1 K(a) O(a)"]
+
+
+@pytest.mark.parametrize("mode", [Mode.STEER, QUEUE])
+def test_a_withdrawn_message_asks_for_no_request(mode: Mode) -> None:
+    """R5: what was taken back before the answer ended is not waited for."""
+    story = Story()
+    story.send("U1")
+    story.send("U2", mode)
+    story.withdraw("U2")
+    assert story.reply(A()) == ["turn 1 ended: end_turn"]
 
 
 def test_a_withdrawn_message_starts_nothing() -> None:

@@ -25,6 +25,7 @@ from turnlock.engine import (
     StopReason,
     Text,
     Trouble,
+    commands,
     inputs,
 )
 from turnlock.errors import InputError
@@ -298,7 +299,7 @@ def test_a_failed_turn_has_no_note() -> None:
 
 
 def test_an_interrupt_of_a_turn_that_is_about_to_fail() -> None:
-    """R13: the stop that comes while calls are open is the turn's reason, and it has its note."""
+    """R13: the stop that comes while calls are open is the turn's reason, with its note and no error."""
     story = Story(Limits(retries=0))
     story.send("U1")
     story.model(K("a"))
@@ -306,6 +307,35 @@ def test_an_interrupt_of_a_turn_that_is_about_to_fail() -> None:
     assert story.interrupt() == ["stop a: interrupted"]
     assert story.stopped("a") == ["ended a: interrupted", "turn 1 ended: interrupted"]
     assert story.history == "U1 K(a) O(a, interrupted) M"
+    assert story.log[-1] == commands.TurnEnded(1, StopReason.INTERRUPTED)
+
+
+def test_a_second_stop_changes_nothing() -> None:
+    """R13: the turn was stopped for the first reason, and for that one alone."""
+    story = Story()
+    story.send("U1")
+    story.reply(K("a"))
+    story.interrupt()
+    assert story.interrupt(cause=Cause.CLOSED) == []
+    assert story.stopped("a") == ["ended a: interrupted", "turn 1 ended: interrupted"]
+
+
+def test_what_is_legal_and_moves_nothing_goes_through_the_tables_too() -> None:
+    """R25: to hold a message, to stop a tool and to wake are rows: whoever observes sees them."""
+    steps: list[Step] = []
+    story = Story()
+    story.engine.observe(steps.append)
+    story.send("U")
+    story.fails()
+    story.wait(0.5)
+    story.model(K("a"))
+    story.cancel("a")
+    stays = [step for step in steps if step.verdict is Verdict.ACCEPTED and step.source is step.dest]
+    assert [(step.subject, step.event) for step in stays] == [
+        ("turn", "hold"),
+        ("turn", "wake"),
+        ("invocation 1", "stop"),
+    ]
 
 
 def test_a_session_goes_on_from_a_history() -> None:
