@@ -434,7 +434,8 @@ class Engine:
         if said.trouble is Trouble.LOST:
             turn.failures += 1
             if turn.failures <= self.limits.retries:
-                self._back_off(said)
+                if turn.more_to_say:  # else the turn has reached its limit, and nobody asks again
+                    self._back_off(said)
                 return
         turn.error = said.text
         turn.stop = _TROUBLE[said.trouble]
