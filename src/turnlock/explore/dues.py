@@ -150,7 +150,8 @@ def _response_failed(facts: Facts, given: inputs.ResponseFailed) -> bool:
     if given.trouble is Trouble.LOST:
         facts.failures += 1
         if facts.failures <= facts.limits.retries:
-            _back_off(facts, given)
+            if facts.asked < facts.limits.max_requests:
+                _back_off(facts, given)
             return True
     facts.decided = FAILURES[given.trouble]
     facts.error = given.text
