@@ -25,6 +25,8 @@ class SessionOpened:
         notes: The interruption notes, by stop reason.
         history: The items that the session started from.
         version: The release that wrote the record.
+        options: What else goes into every request.
+        stream: Whether answers are streamed.
     """
 
     at: float
@@ -36,6 +38,8 @@ class SessionOpened:
     notes: Mapping[StopReason, str]
     history: tuple[Item, ...]
     version: str
+    options: Mapping[str, Any] = field(factory=dict)
+    stream: bool = True
 
 
 @frozen

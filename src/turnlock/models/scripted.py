@@ -6,7 +6,7 @@ and checked like any other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -75,6 +75,10 @@ class Stop:
 Move: TypeAlias = Say | Invoke | Pause | Fail | Stop
 
 
+def _parts(script: Iterable[Sequence[Move] | Move]) -> list[Sequence[Move] | Move]:
+    return list(script)
+
+
 @define(eq=False)
 class Scripted:
     """Answers request after request with the next part of its script.
@@ -86,7 +90,7 @@ class Scripted:
         requests: Every request that it was sent.
     """
 
-    script: list[Sequence[Move] | Move] = field(converter=list)
+    script: list[Sequence[Move] | Move] = field(converter=_parts)
     dialect: str = field(default="openai_responses", kw_only=True)
     name: str = field(default="scripted", kw_only=True)
     requests: list[Request] = field(factory=list, init=False)

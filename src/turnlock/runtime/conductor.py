@@ -22,8 +22,10 @@ from turnlock.engine import (
     Fate,
     Invocation,
     Letter,
+    ModelItem,
     Policy,
     StopReason,
+    Text,
     commands,
     inputs,
 )
@@ -85,6 +87,7 @@ class Conductor:
         listened: Somebody listens, or did: events are made.
         record: What is remembered of the turn under way.
         usage: What the session has cost.
+        closing: The session is being closed.
     """
 
     session: str
@@ -104,9 +107,10 @@ class Conductor:
     listened: bool = field(default=False, init=False)
     record: TurnRecord = field(factory=lambda: TurnRecord(0), init=False)
     usage: Usage = field(default=NOTHING_USED, init=False)
+    closing: bool = field(default=False, init=False)
     receipts: dict[str, Receipt] = field(factory=dict, init=False)
     tickets: dict[str, Ticket] = field(factory=dict, init=False)  # by message id, while it is held
-    going_on: list[Ticket] = field(factory=list, init=False)  # asked for a turn without a message
+    going_on: dict[int, Ticket] = field(factory=dict, init=False)  # by the id() of the input that asks to
     riding: list[Ticket] = field(factory=list, init=False)  # on the turn under way
     _policies: dict[str, Policy] = field(factory=dict, init=False)
     _read: dict[int, tuple[Tool, dict[str, Any]]] = field(factory=dict, init=False)
@@ -154,6 +158,46 @@ class Conductor:
     def _holding(self) -> tuple[Invocation, ...]:
         return tuple(self.engine.registry.open.values())
 
+    # ── who waits for a turn ────────────────────────────────────────────────────────────────────────
+
+    def expect(self, ticket: Ticket) -> None:
+        """Somebody is about to ask for a turn."""
+        asked = ticket.asked
+        if isinstance(asked, inputs.GoOn):
+            self.going_on[id(asked)] = ticket
+        else:
+            self.tickets[asked.message.id] = ticket
+
+    def forget(self, ticket: Ticket) -> None:
+        """The turn was refused."""
+        asked = ticket.asked
+        if isinstance(asked, inputs.GoOn):
+            del self.going_on[id(asked)]
+        else:
+            del self.tickets[asked.message.id]
+
+    def let_go(self, ticket: Ticket) -> None:
+        """Whoever waited is gone: stop the turn, or take the message back if none carries it yet."""
+        if ticket.done or ticket.left:
+            return
+        ticket.left = True
+        if ticket.turn is not None:
+            self._stop_unattended()
+        elif isinstance(ticket.asked, inputs.Send):
+            message = ticket.asked.message.id
+            self.owner.post(inputs.Withdraw(self.now(), message, "its sender went away"))
+
+    def _carry(self, ticket: Ticket) -> None:
+        """The turn under way is the one that somebody waits for."""
+        ticket.turn = self.record.number
+        self.riding.append(ticket)
+        if ticket.left:  # before what it asked for was recorded: the turn begins, and ends
+            self._stop_unattended()
+
+    def _stop_unattended(self) -> None:
+        shown = self.requester.hold()
+        self.owner.post(inputs.Interrupt(self.now(), shown=shown, reason="the host left the turn"))
+
     # ── what the tools say of an item ───────────────────────────────────────────────────────────────
 
     def policy(self, call: Call, problem: Cause | None, why: str) -> Policy:
@@ -185,28 +229,26 @@ class Conductor:
     # ── requests ────────────────────────────────────────────────────────────────────────────────────
 
     def _on_send_request(self, command: commands.SendRequest) -> None:
-        self.record.requests += 1
         items = self.engine.transcript.items
         sent = self.requester.send(command.number, command.turn, items, command.length)
         self._positions = sent.positions
-        if self.keeps_requests and sent.request.body and sent.problem is None:
+        if sent.problem is not None:
+            self.log.debug("request.refused", turn=command.turn, request=command.number, problem=sent.problem)
+            return
+        self.record.requests += 1
+        if self.keeps_requests and sent.request.body:
             self.owner.note(RequestRecord(self.now(), command.number, sent.request.body))
         if self.log.on:
-            event = "request.sent" if sent.problem is None else "request.refused"
-            problem = {"problem": sent.problem} if sent.problem else {}
-            self.log.debug(event, turn=command.turn, request=command.number, items=command.length, **problem)
+            self.log.debug("request.sent", turn=command.turn, request=command.number, items=command.length)
         if self.listened:
             self.tell(events.RequestSent(command.turn, command.number, command.length))
 
     def _on_abort_request(self, command: commands.AbortRequest) -> None:
-        shown = self.requester.abort()
-        if shown:
-            self.record.add_text(command.number, shown)
+        self.requester.abort()
         self.log.debug("request.aborted", turn=self.record.number, request=command.number)
 
     def _on_discarded(self, command: commands.Discarded) -> None:
         self.log.debug("response.discarded", turn=self.record.number, request=command.request)
-        self.record.texts.clear()
         if self.listened:
             self.tell(events.TextDiscarded(self.record.number, command.request))
 
@@ -218,6 +260,8 @@ class Conductor:
         late = command.input
         if isinstance(late, inputs.TurnExpired):
             self.requester.release()
+        elif isinstance(late, inputs.ItemCompleted) and isinstance(late.item, Call):
+            self._read.pop(late.item.ordinal, None)
         fields = {
             name: getattr(late, name) for name in ("request", "ordinal", "turn", "id") if hasattr(late, name)
         }
@@ -229,10 +273,8 @@ class Conductor:
         if what == "usage":
             self.record.usage += info
             self.usage += info
-        elif what == "said":
-            self.record.add_text(number, info)
         elif what == "stuck":
-            self.log.warning("request.stuck", turn=flight.turn, request=number)
+            self.log.warning("request.stuck", turn=flight.turn, request=number, seconds=round(info, 3))
         elif what == "reasoning":
             if self.listened:
                 self.tell(events.ReasoningDelta(flight.turn, number, info))
@@ -252,6 +294,8 @@ class Conductor:
     def _on_run_call(self, command: commands.RunCall) -> None:
         invocation = command.invocation
         found, arguments = self._read.pop(invocation.call.ordinal)
+        if self._asking:
+            self._stop_asking(invocation.call.ordinal, "the call was allowed by the host")
         self.supervisor.run(invocation, found, arguments)
         if self.listened:
             self.tell(events.CallStarted(self.record.number, invocation))
@@ -265,8 +309,8 @@ class Conductor:
         invocation = command.invocation
         ordinal = invocation.call.ordinal
         self._read.pop(ordinal, None)
-        if ordinal in self._asking:
-            self._asking[ordinal].cancel(reason="the call is over")
+        if self._asking:
+            self._stop_asking(ordinal, "the call is over")
         spooled = self._spooled.pop(ordinal) if ordinal in self._spooled else None
         if self.log.on and invocation.outcome is not None:
             self.log.debug(
@@ -311,6 +355,11 @@ class Conductor:
         if self.approve is not None:
             scope = self._asking[invocation.call.ordinal] = trio.CancelScope()
             self.spawn(self._ask, self.approve, invocation, scope, name=f"approve {invocation.name}")
+
+    def _stop_asking(self, ordinal: int, reason: str) -> None:
+        scope = self._asking.get(ordinal)
+        if scope is not None:
+            scope.cancel(reason=reason)
 
     async def _ask(self, approve: Approve, invocation: Invocation, scope: trio.CancelScope) -> None:
         ordinal = invocation.call.ordinal
@@ -387,8 +436,7 @@ class Conductor:
             receipt.index = letter.index if self._positions is None else self._positions[letter.index]
         ticket = self.tickets.pop(receipt.id, None)
         if ticket is not None:
-            ticket.turn = self.record.number
-            self.riding.append(ticket)
+            self._carry(ticket)
         if self.log.on:
             self.log.debug(
                 "message.delivered",
@@ -407,14 +455,15 @@ class Conductor:
             self.tell(events.MessageReturned(self.record.number, receipt))
         ticket = self.tickets.pop(receipt.id, None)  # one whose turn is under way gets that turn's result
         if ticket is not None:
-            ticket.finish(TurnResult(0, StopReason.INTERRUPTED, error=receipt.reason, receipt=receipt))
+            reason = StopReason.CLOSED if self.closing else StopReason.INTERRUPTED
+            ticket.finish(TurnResult(0, reason, error=receipt.reason, receipt=receipt))
 
     def _on_turn_began(self, command: commands.TurnBegan) -> None:
-        self.record = TurnRecord(command.turn)
-        for ticket in self.going_on:
-            ticket.turn = command.turn
-        self.riding.extend(self.going_on)
-        self.going_on.clear()
+        self.record = TurnRecord(command.turn, self.engine.turn.request)
+        if self.going_on:
+            ticket = self.going_on.pop(id(self.owner.taken), None)
+            if ticket is not None:
+                self._carry(ticket)
         if self.listened:
             self.tell(events.TurnStarted(command.turn))
 
@@ -425,13 +474,29 @@ class Conductor:
         self.requester.guest = None  # whoever waited for this turn flies no request of the next
         if self.riding:
             riding, self.riding = self.riding, []
+            text = self._last_text()
             for ticket in riding:
-                ticket.finish(self.record.result(command.reason, command.error, ticket.receipt))
+                ticket.finish(self.record.result(command.reason, text, command.error, ticket.receipt))
         if self.listened:
             self.tell(events.TurnEnded(command.turn, command.reason, command.error))
         if self._rested is not None:
             self._rested.set()
             self._rested = None
+
+    def _last_text(self) -> str:
+        """What the model said last in this turn, as it stands in the transcript."""
+        said: list[str] = []
+        first = request = self.record.first or 0
+        for item in reversed(self.engine.transcript.items):
+            if not isinstance(item, ModelItem):
+                if said:
+                    break
+            elif item.request < first or (said and item.request != request):
+                break
+            elif isinstance(item, Text):
+                request = item.request
+                said.append(item.text)
+        return "".join(reversed(said))
 
     async def rest(self) -> None:
         """Return when a turn has ended, or the session has failed."""
@@ -441,10 +506,17 @@ class Conductor:
 
     def fail(self, error: BaseException) -> None:
         """The session is over: nobody waits for ever."""
-        for ticket in (*self.tickets.values(), *self.going_on, *self.riding):
+        for ticket in (*self.tickets.values(), *self.going_on.values(), *self.riding):
             ticket.fail(error)
+        self.requester.abort("the session has failed")
         if self._rested is not None:
             self._rested.set()
+        self.close_streams()
+
+    def close_streams(self) -> None:
+        """No more events come."""
+        for stream in tuple(self.streams or ()):
+            stream.close()
 
 
 PERFORM: Mapping[type, Callable[[Any, Any], None]] = {

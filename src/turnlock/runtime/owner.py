@@ -6,12 +6,14 @@ fails stops the session: nothing of the batch is performed.
 
 Where appending takes no time (the journal in memory) the batch is applied within ``post``, and no task is
 needed; a task that posts while a batch is being applied only adds to the inbox. Where appending waits, one
-task per session does the same work, and is woken. Either way there is one writer and one order.
+task per session does the same work, and is woken. Either way there is one writer and one order, and what goes
+wrong leaves through a task of the session: whoever posts (a tool, a timer, a thread) is never told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import trio
@@ -19,7 +21,7 @@ from attrs import define, field
 from trio.lowlevel import enable_ki_protection
 
 from turnlock.engine import Engine, Input
-from turnlock.errors import TransitionRefused
+from turnlock.errors import SessionClosed, TransitionRefused
 from turnlock.journal import Entry, InstantJournal, Journal
 
 
@@ -41,8 +43,10 @@ class Owner:
         session: The session's id.
         perform: By the class of a command, the method of ``performer`` that performs it.
         performer: Whose methods they are.
+        spawn: Starts a task of the session.
         failed: Called with the error that stops the owner.
-        ended: Nothing is applied any more.
+        taken: The input whose commands are being performed.
+        ended: The record was given up.
         error: Why the owner stopped, once it failed.
     """
 
@@ -51,7 +55,9 @@ class Owner:
     session: str
     perform: Mapping[type, Callable[[Any, Any], None]]
     performer: object
+    spawn: Callable[..., None]
     failed: Callable[[BaseException], None]
+    taken: Input | None = field(default=None, init=False)
     ended: trio.Event = field(factory=trio.Event, init=False)
     error: BaseException | None = field(default=None, init=False)
     _epoch: int = field(default=0, init=False)
@@ -66,54 +72,65 @@ class Owner:
     _barriers: list[trio.Event] = field(factory=list, init=False)
     _sleeping: trio.Event | None = field(default=None, init=False)
     _stopping: bool = field(default=False, init=False)
+    _over: bool = field(default=False, init=False)  # nothing is applied any more
 
     # ── opening and closing ─────────────────────────────────────────────────────────────────────────
 
-    async def open(self, first: Entry, spawn: Callable[..., None]) -> None:
+    async def open(self, first: Entry) -> None:
         """Acquire the session's record, write the first entry, and start to apply what is posted.
 
         Raises:
             JournalError: The record is owned by somebody else, or cannot be written.
         """
         self._epoch = await self.journal.acquire(self.session)
-        if isinstance(self.journal, InstantJournal):
-            self._write = self.journal.writer(self.session, self._epoch)
-            self._write(first)
-        else:
-            try:
+        try:
+            if isinstance(self.journal, InstantJournal):
+                self._write = self.journal.writer(self.session, self._epoch)
+                self._write(first)
+            else:
                 await self._append([first])
-            except BaseException:
-                await self.journal.release(self.session, self._epoch)
-                raise
-            spawn(self._run, name=f"turnlock session {self.session}")
+                self.spawn(self._run, name=f"turnlock session {self.session}")
+        except BaseException:
+            await self._release()
+            raise
 
     async def close(self) -> None:
         """Apply everything that was posted, and give the record up."""
         self._stopping = True
         if self._write is not None:
-            await self.journal.release(self.session, self._epoch)
+            self._over = True
+            await self._release()
             self.ended.set()
         elif self._sleeping is not None:
             self._sleeping.set()
         await self.ended.wait()
 
+    async def _release(self) -> None:
+        with trio.CancelScope(shield=True):  # whoever is cancelled must not leave the record locked
+            await self.journal.release(self.session, self._epoch)
+
     # ── what others call ────────────────────────────────────────────────────────────────────────────
 
     @enable_ki_protection  # a Ctrl-C between a record and its effect would leave half an input
     def post(self, taken: Input) -> None:
-        """Take an input in. Never waits; safe from any task of this loop."""
+        """Take an input in. Never waits and never raises; nothing is taken in once the session is over."""
+        if self._over:
+            return
         self._inbox.append(taken)
         if self._write is None:
             if self._sleeping is not None:
                 self._sleeping.set()
-        elif not self._applying and self.error is None:
+        elif not self._applying:
             self._applying = True
             try:
                 self._apply(self._inbox, self._write)
                 self._inbox.clear()
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001  # raised again, in a task of the session
                 self._fail(error)
-                raise
+                with suppress(
+                    RuntimeError
+                ):  # the nursery may be closed: then who waits is told, and nobody else
+                    self.spawn(self._raise, name=f"turnlock session {self.session}")
             finally:
                 self._applying = False
                 if self._barriers:
@@ -132,10 +149,13 @@ class Owner:
         Raises:
             TransitionRefused: No row allows it.
             JournalError: It could not be recorded; the session is over.
+            SessionClosed: The session is closed.
         """
-        reply = Reply()
         if self.error is not None:
             raise self.error
+        if self._over:
+            raise SessionClosed(f"session {self.session} is closed")
+        reply = Reply()
         self._replies[id(asked)] = reply
         self.post(asked)
         await reply.done.wait()
@@ -172,10 +192,18 @@ class Owner:
                 self._fail(error)
                 raise
             finally:
+                self._over = True
                 self._applying = False
                 self._pass_barriers()
-                await self.journal.release(self.session, self._epoch)
-                self.ended.set()
+                try:
+                    await self._release()
+                finally:
+                    self.ended.set()
+
+    async def _raise(self) -> None:
+        """What went wrong leaves through the session's nursery, whoever posted."""
+        assert self.error is not None
+        raise self.error
 
     def _take(self) -> tuple[list[Input], Sequence[Entry]]:
         batch, self._inbox = self._inbox, []
@@ -199,6 +227,7 @@ class Owner:
         for taken in batch:
             if write is not None:
                 write(taken)
+            self.taken = taken
             try:
                 commands = receive(taken)
             except TransitionRefused as refused:
@@ -221,6 +250,7 @@ class Owner:
     def _fail(self, error: BaseException) -> None:
         """Nobody waits for ever for an answer that will not come."""
         self.error = error
+        self._over = True
         self._inbox.clear()
         for reply in self._replies.values():
             reply.error = error

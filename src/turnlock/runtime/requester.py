@@ -4,18 +4,20 @@ It owns the request in flight and nothing else: what a response means is the eng
 flown by a pilot: the task that waits for its turn in ``run`` (it has nothing else to do, and the adapter then
 runs in the caller's context), or one long-lived task of the session. An aborted request is not listened to
 from that instant on; its pilot is dismissed, and the next request waits until it has left, but for no longer
-than the grace (R22: never two requests in flight, as far as that is ours to say).
+than the grace (R22: never two requests in flight, as far as that is ours to say). So an adapter that does not
+let itself be cancelled holds no turn; it holds the task that it runs in, whoever's that is.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import trio
 from attrs import define, field
 
-from turnlock.engine import Call, Cause, Item, Limits, ModelItem, Policy, Text, Trouble, inputs
+from turnlock.engine import Call, Cause, Finish, Item, Limits, ModelItem, Policy, Text, Trouble, inputs
 from turnlock.engine.inputs import PLAIN
 from turnlock.engine.outcome import format_seconds
 from turnlock.errors import ModelError
@@ -26,6 +28,9 @@ from turnlock.wire import Encoder, Settings, Severity, check, decode
 
 Post = Callable[[inputs.Input], None]
 _ALWAYS = (0,)  # what a timer that decides by itself is among
+_UNWIND = 0.05  # seconds that an adapter may always take to end when it is told to (grace 0)
+_UNSAYABLE = (TypeError, ValueError, OverflowError, RecursionError)
+"""What an encoder raises when a message or an option is nothing that JSON can say."""
 
 
 @define(eq=False)
@@ -35,14 +40,14 @@ class Pilot:
     Attributes:
         scope: Cancels what it flies.
         flight: What it is to fly next.
-        dismissed: Its request was aborted: it flies no more.
         done: It has nothing to wait for any more.
+        left: It is out of its last request.
     """
 
     scope: trio.CancelScope = field(factory=trio.CancelScope)
     flight: Flight | None = None
-    dismissed: bool = False
     done: bool = False
+    left: bool = False
     _asleep: trio.Event | None = None
 
     def wake(self) -> None:
@@ -70,7 +75,8 @@ class Flight:
         pilot: Who flies it.
         since: When it left, on trio's clock.
         shown: Text of the item that is not yet complete, as the host has seen it.
-        held: Deltas that came after an interrupt was posted and before the engine has decided on it.
+        held: What there is to show that came after an interrupt was posted and before the engine has decided
+            on it: methods with their argument.
         over: Nothing that arrives counts any more.
     """
 
@@ -82,24 +88,28 @@ class Flight:
     pilot: Pilot | None = None
     since: float = 0.0
     shown: list[str] = field(factory=list)
-    held: list[str] | None = None
+    held: list[tuple[Callable[[str], None], str]] | None = None
     over: bool = False
 
     # ── the sink of the adapter ─────────────────────────────────────────────────────────────────────
 
     def text(self, delta: str) -> None:
         """Text that the host may show."""
-        if not delta or self.over:
+        if self.over or not delta:
             return
         if self.held is not None:
-            self.held.append(delta)
+            self.held.append((self.text, delta))
             return
         self.shown.append(delta)
         self.owner.told("text", self, delta)
 
     def reasoning(self, delta: str) -> None:
         """Reasoning that the host may show."""
-        if delta and not self.over:
+        if self.over or not delta:
+            return
+        if self.held is not None:
+            self.held.append((self.reasoning, delta))
+        else:
             self.owner.told("reasoning", self, delta)
 
     def item(self, raw: Mapping[str, Any], *, cut: bool = False) -> None:
@@ -122,17 +132,21 @@ class Flight:
         return self.owner.next_ordinal()
 
     def _complete(self, item: ModelItem, problem: Cause | None = None, why: str = "") -> None:
-        owner = self.owner
+        owner, policy = self.owner, PLAIN
         if isinstance(item, Call):
             policy = owner.policy(item, problem, why)
-        else:
-            policy = PLAIN
-            if isinstance(item, Text):
-                if not self.shown and self.held is None:  # an adapter that tells no deltas
-                    owner.told("text", self, item.text)
-                self.shown.clear()
-                owner.told("said", self, item.text)
+        elif isinstance(item, Text):
+            self._shown_whole(item.text)
         owner.post(inputs.ItemCompleted(owner.clock() - owner.epoch, self.request.number, item, policy))
+
+    def _shown_whole(self, text: str) -> None:
+        """The item is complete whose text was shown; an adapter may tell no deltas."""
+        if self.held is not None:
+            self.held.append((self._shown_whole, text))
+            return
+        if not self.shown:
+            self.owner.told("text", self, text)
+        self.shown.clear()
 
 
 @define(eq=False)
@@ -150,8 +164,8 @@ class Requester:
         watchdog: Calls back when a request has taken too long.
         post: Takes an input in.
         policy: Called with every call that was completed; says which rules it follows.
-        told: Called with ``text``, ``reasoning``, ``said``, ``usage`` or ``stuck`` when something happens
-            that is no input.
+        told: Called with ``text``, ``reasoning``, ``usage`` or ``stuck`` when something happens that is no
+            input.
         ordinals: The last ordinal that was given to a call.
         flight: The request in flight.
         guest: The task that waits for the turn under way, if it flies its requests.
@@ -173,7 +187,8 @@ class Requester:
     guest: Pilot | None = field(default=None, init=False)
     _own: Pilot | None = field(default=None, init=False)  # the session's pilot
     _next: Flight | None = field(default=None, init=False)  # waits until the dismissed have left
-    _leaving: int = field(default=0, init=False)  # dismissed pilots that have not left
+    _leaving: dict[Pilot, Flight] = field(factory=dict, init=False)  # dismissed, and not out of these
+    _all_left: trio.Event | None = field(default=None, init=False)
     _timing: bool = field(default=False, init=False)
     _refused: bytes = field(default=b"", init=False)
 
@@ -184,19 +199,22 @@ class Requester:
 
     def send(self, number: int, turn: int, items: list[Item], length: int) -> Flight:
         """Encode, check and send; nothing leaves when the provider would refuse it (R15)."""
-        body, positions = b"", None
+        body, positions, problem = b"", None, None
         if self.encoder is not None:
-            encoded = self.encoder.encode(items, length, self.settings)
-            body, positions = encoded.body, encoded.positions
-        flight = Flight(Request(number, body, items, length), turn, self, positions)
-        if body:
-            flight.problem = self._problem(body)
-        if flight.problem is None:
+            try:
+                encoded = self.encoder.encode(items, length, self.settings)
+            except _UNSAYABLE as error:
+                problem = f"The request cannot be written: {describe(error)}; nothing was sent."
+            else:
+                body, positions = encoded.body, encoded.positions
+                problem = self._problem(body)
+        flight = Flight(Request(number, body, items, length), turn, self, positions, problem)
+        if problem is None:
             self.flight = flight
             self._give(flight)
         else:
             flight.over = True
-            self.post(inputs.ResponseFailed(self._now(), number, Trouble.REFUSED, flight.problem))
+            self.post(inputs.ResponseFailed(self._now(), number, Trouble.REFUSED, problem))
         return flight
 
     def _problem(self, body: bytes) -> str | None:
@@ -224,16 +242,13 @@ class Requester:
         flight = self.flight
         if flight is not None and flight.held is not None:
             held, flight.held = flight.held, None
-            for delta in held:
-                flight.text(delta)
+            for show, text in held:
+                show(text)
 
-    def abort(self) -> str:
-        """Stop listening, at once. The result is what was shown of the unfinished item."""
-        flight = self.flight
-        if flight is None:
-            return ""
-        self._drop(flight, "the turn was interrupted")
-        return "".join(flight.shown)
+    def abort(self, reason: str = "the turn was interrupted") -> None:
+        """Stop listening, at once."""
+        if self.flight is not None:
+            self._drop(self.flight, reason)
 
     # ── pilots ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -241,7 +256,7 @@ class Requester:
         if self._leaving:  # the aborted request before it is still unwinding
             self._next = flight
             flight.since = self.clock()
-            self.watchdog.push(flight.since + self.limits.grace, self._go_without, 0, _ALWAYS)
+            self.watchdog.push(flight.since + self._patience, self._go_without, 0, _ALWAYS)
             return
         pilot = self.guest or self._own
         if pilot is None:
@@ -250,6 +265,11 @@ class Requester:
         flight.pilot = pilot
         pilot.flight = flight
         pilot.wake()
+
+    @property
+    def _patience(self) -> float:
+        """Seconds that an adapter has to end when it is told to."""
+        return max(self.limits.grace, _UNWIND)
 
     def _drop(self, flight: Flight, reason: str) -> None:
         """A request is over before its end: nobody waits for its pilot."""
@@ -260,27 +280,29 @@ class Requester:
             self._next = None
         elif pilot.flight is flight:
             pilot.flight = None  # it has not looked at it yet
-        else:
-            pilot.dismissed = True
+        elif not pilot.left:
+            pilot.done = True
             pilot.scope.cancel(reason=reason)
-            self._leaving += 1
-            if pilot is self._own:
-                self._own = None
-            else:
-                self.guest = None
+            self._leaving[pilot] = flight
+            self._retire(pilot)
 
-    def _left(self) -> None:
-        """A dismissed pilot is out of its request."""
-        self._leaving -= 1
-        self._send_waiting()
+    def _retire(self, pilot: Pilot) -> None:
+        """It gets no further request."""
+        if pilot is self._own:
+            self._own = None
+        elif pilot is self.guest:
+            self.guest = None
 
     def _go_without(self, _key: int, _when: float, now: float) -> None:
         """An adapter that does not end when it is told to must not hold the next turn."""
-        flight = self._next
-        if flight is not None and now >= flight.since + self.limits.grace:
-            self.told("stuck", flight, None)
-            self._leaving = 0
+        if self._next is not None and now >= self._next.since + self._patience:
+            self._report_stuck()
+            self._leaving.clear()
             self._send_waiting()
+
+    def _report_stuck(self) -> None:
+        for flight in self._leaving.values():
+            self.told("stuck", flight, self.clock() - flight.since)
 
     def _send_waiting(self) -> None:
         flight = self._next
@@ -290,25 +312,40 @@ class Requester:
 
     async def fly(self, pilot: Pilot) -> None:
         """Fly what the pilot is given, until it is done."""
+        own = pilot is self._own
         try:
             with pilot.scope:
-                while not (pilot.done or pilot.dismissed):
+                while not pilot.done:
                     flight, pilot.flight = pilot.flight, None
                     if flight is None:
                         await pilot.sleep()
                     else:
                         await self._fly(flight)
+        except BaseException:
+            if own and self.flight is not None:
+                # A guest's turn is interrupted by whoever waits for it; of this one nobody else would know.
+                why = "the session's tasks were cancelled"
+                self.post(inputs.Interrupt(self._now(), Cause.CLOSED, self.hold(), why))
+            raise
         finally:
-            if self.guest is pilot:
-                self.guest = None
-            if pilot.dismissed and self._leaving:
-                self._left()
+            pilot.left = True
+            self._retire(pilot)
+            if self._leaving.pop(pilot, None) is not None:
+                if self._all_left is not None:
+                    self._all_left.set()
+                self._send_waiting()
 
-    def close(self) -> None:
-        """End the session's pilot."""
+    async def close(self, *, wait: bool) -> None:
+        """End the session's pilot; if asked to, give adapters that were told to end the time to do so."""
         if self._own is not None:
             self._own.done = True
             self._own.wake()
+        if wait:
+            with trio.move_on_after(self._patience):
+                while self._leaving:
+                    self._all_left = trio.Event()
+                    await self._all_left.wait()
+        self._report_stuck()
 
     # ── a request ───────────────────────────────────────────────────────────────────────────────────
 
@@ -323,32 +360,44 @@ class Requester:
             return
         self._drop(flight, "the request took too long")
         text = f"the response did not end within {format_seconds(timeout)} s"
-        self.post(inputs.ResponseFailed(self._now(), flight.request.number, Trouble.LOST, text))
+        self.post(self._failed(flight, Trouble.LOST, text))
 
     def _set_timer(self, when: float) -> None:
         self._timing = True
         self.watchdog.push(when, self._time_over, 0, _ALWAYS)
 
     async def _fly(self, flight: Flight) -> None:
-        number, timeout = flight.request.number, self.limits.request_timeout
+        timeout = self.limits.request_timeout
         flight.since = self.clock()
         if timeout is not None and not self._timing:
             self._set_timer(flight.since + timeout)
         ending: inputs.Input
         try:
             response = await self.model.respond(flight.request, flight)
+            usage, finish = response.usage, response.finish
+            if finish.__class__ is not Finish:
+                finish = Finish(finish)
         except ModelError as error:
-            if error.trouble == Trouble.REFUSED:
+            trouble = _TROUBLES.get(error.trouble, Trouble.FATAL)
+            if trouble is Trouble.REFUSED:
                 self._refused = flight.request.body
-            trouble = Trouble(error.trouble)
-            ending = inputs.ResponseFailed(self._now(), number, trouble, error.text, error.retry_after)
+            ending = self._failed(flight, trouble, error.text, error.retry_after)
         except Exception as error:  # noqa: BLE001  # a broken adapter fails the turn, not the session
-            text = f"the model adapter failed: {describe(error)}"
-            ending = inputs.ResponseFailed(self._now(), number, Trouble.FATAL, text)
+            ending = self._failed(flight, Trouble.FATAL, f"the model adapter failed: {describe(error)}")
         else:
-            if response.usage is not None and not flight.over:
-                self.told("usage", flight, response.usage)
-            ending = inputs.ResponseEnded(self._now(), number, response.finish)
+            if usage is not None and not flight.over:
+                self.told("usage", flight, usage)
+            ending = inputs.ResponseEnded(self._now(), flight.request.number, finish)
+        self._end(flight, ending)
+
+    def _failed(
+        self, flight: Flight, trouble: Trouble, text: str, retry_after: float | None = None
+    ) -> inputs.ResponseFailed:
+        if retry_after is not None and not 0 <= retry_after < math.inf:
+            retry_after = None
+        return inputs.ResponseFailed(self._now(), flight.request.number, trouble, text, retry_after)
+
+    def _end(self, flight: Flight, ending: inputs.Input) -> None:
         if not flight.over:
             flight.over = True
             self.flight = None
@@ -356,3 +405,6 @@ class Requester:
 
     def _now(self) -> float:
         return self.clock() - self.epoch
+
+
+_TROUBLES = {trouble.value: trouble for trouble in Trouble}

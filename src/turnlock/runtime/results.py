@@ -120,25 +120,24 @@ class Leak:
 
 @define(eq=False)
 class TurnRecord:
-    """What a session remembers of a turn while it runs, for its result."""
+    """What a session remembers of a turn while it runs, for its result.
+
+    Attributes:
+        number: The turn's number.
+        first: The number of its first request.
+        requests: How many requests have left.
+        calls: Its calls so far.
+        usage: What it has cost so far.
+    """
 
     number: int
-    request: int = 0
+    first: int | None = None
     requests: int = 0
-    texts: list[str] = field(factory=list)
     calls: list[Invocation] = field(factory=list)
     usage: Usage = NOTHING_USED
 
-    def add_text(self, request: int, text: str) -> None:
-        """Text of the last answer replaces that of earlier ones."""
-        if request != self.request:
-            self.request = request
-            self.texts.clear()
-        self.texts.append(text)
-
-    def result(self, reason: StopReason, error: str, receipt: Receipt | None) -> TurnResult:
+    def result(self, reason: StopReason, text: str, error: str, receipt: Receipt | None) -> TurnResult:
         """The result of the turn, now that it is over."""
-        text = "".join(self.texts)
         return TurnResult(
             self.number, reason, text, tuple(self.calls), self.requests, self.usage, error, receipt
         )
@@ -149,19 +148,21 @@ class Ticket:
     """Somebody waits for the turn that carries a message.
 
     Attributes:
-        send: The message to send; None to go on without one.
+        asked: The message to send, or to go on without one.
         receipt: What became of the message.
         turn: The turn that carries it, once one does.
         result: How that turn went.
         error: Why there will be no result.
+        left: Nobody waits any more.
         pilot: The waiting task, if it flies the turn's requests meanwhile.
     """
 
-    send: inputs.Send | None
+    asked: inputs.Send | inputs.GoOn
     receipt: Receipt | None = None
     turn: int | None = None
     result: TurnResult | None = None
     error: BaseException | None = None
+    left: bool = False
     pilot: Pilot | None = None
     _waiting: trio.Event | None = None
 

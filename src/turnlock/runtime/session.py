@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import copy_context
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import msgspec
 import trio
 
 from turnlock._version import __version__
@@ -43,16 +44,15 @@ from turnlock.runtime.conductor import PERFORM, Approve, Conductor
 from turnlock.runtime.logs import Log, about
 from turnlock.runtime.owner import Owner
 from turnlock.runtime.requester import Pilot, Requester
-from turnlock.runtime.results import Leak, Receipt, Ticket, TurnResult, Waiting
+from turnlock.runtime.results import NOTHING_USED, Leak, Receipt, Ticket, TurnResult, Waiting
 from turnlock.runtime.streams import EventStream, TurnStream
-from turnlock.runtime.supervisor import Supervisor
+from turnlock.runtime.supervisor import Run, Supervisor
 from turnlock.runtime.watchdog import Watchdog
 from turnlock.tools import Tool, as_tools
-from turnlock.tools.context import inside_session
+from turnlock.tools.context import find_call, inside_session
 from turnlock.tools.signature import Function
-from turnlock.wire import encoder
+from turnlock.wire import Encoder, Settings, encoder
 
-_Error = TypeVar("_Error", bound=BaseException)
 Parts = str | Sequence[Mapping[str, Any]]
 
 
@@ -111,6 +111,7 @@ class Session:
         notes = NOTES if note == "" else {} if note is None else dict.fromkeys(NOTES, note)
         self._engine = Engine.with_history(_complete(history or ()), self.limits, notes)
         self._messages = 0
+        self._given_ids: set[str] = set()
         self._state = "new"
 
     # ── opening and closing ─────────────────────────────────────────────────────────────────────────
@@ -118,20 +119,37 @@ class Session:
     async def __aenter__(self) -> Self:
         if self._state != "new":
             raise SessionClosed(f"session {self.id} was opened before: make a new one")
-        self._state = "open"
-        engine, model = self._engine, self._model
-        dialect = model.dialect
-        settings = model.settings(self._instructions, [tool.spec for tool in self._tools.values()])
+        self._state = "opening"
+        dialect = self._model.dialect
+        settings = self._model.settings(self._instructions, [tool.spec for tool in self._tools.values()])
+        encode = None if dialect is None else encoder(dialect)
         if self._nursery is None:
             self._manager = trio.open_nursery()
             nursery = await self._manager.__aenter__()
         else:
             nursery = self._nursery
+        self._wire(nursery, settings, encode)
+        try:
+            await self._owner.open(self._opened(settings))
+        except BaseException as error:
+            self._state = "closed"
+            self._supervisor.close()
+            if self._owns_model:
+                await self._model.aclose()
+            await self._leave(type(error), error, error.__traceback__)
+            raise
+        self._state = "open"
+        return self
+
+    def _wire(self, nursery: trio.Nursery, settings: Settings, encode: Encoder | None) -> None:
+        """Make the parts, and tell them of each other."""
         # Tasks start in the context in which the session was opened, not in that of whoever posted last:
         # one tool must not inherit another's variables.
-        spawn = partial(copy_context().run, nursery.start_soon)
+        start: Callable[..., None] = nursery.start_soon
+        spawn = partial(copy_context().run, start)
         clock = trio.lowlevel.current_clock().current_time
         epoch = clock()
+        engine, outer = self._engine, find_call()
         self._log = Log(self.id)
         self._watchdog = watchdog = Watchdog(spawn, clock)
         self._conductor = conductor = Conductor(
@@ -146,13 +164,22 @@ class Session:
             watchdog,
             self._journal.keeps_requests,
         )
-        self._owner = owner = Owner(engine, self._journal, self.id, PERFORM, conductor, conductor.fail)
+        self._owner = owner = Owner(engine, self._journal, self.id, PERFORM, conductor, spawn, conductor.fail)
         self._supervisor = Supervisor(
-            self.id, self.limits, spawn, clock, epoch, watchdog, owner.post, conductor.watched, conductor.keep
+            self.id,
+            self.limits,
+            spawn,
+            clock,
+            epoch,
+            watchdog,
+            owner.post,
+            conductor.watched,
+            conductor.keep,
+            outer if isinstance(outer, Run) else None,
         )
         self._requester = Requester(
-            model,
-            None if dialect is None else encoder(dialect),
+            self._model,
+            encode,
             settings,
             self.limits,
             spawn,
@@ -167,39 +194,42 @@ class Session:
         conductor.owner, conductor.supervisor, conductor.requester = owner, self._supervisor, self._requester
         if self._log.on:
             engine.observe(conductor.witness)
-        try:
-            await owner.open(self._opened(dialect, settings.model), spawn)
-        except BaseException:
-            self._state = "closed"
-            if self._manager is not None:
-                await self._manager.__aexit__(None, None, None)
-            raise
-        return self
 
-    def _opened(self, dialect: str | None, model: str) -> SessionOpened:
+    def _opened(self, settings: Settings) -> SessionOpened:
         return SessionOpened(
             at=0.0,
-            model=model,
-            dialect=dialect,
-            instructions=self._instructions,
+            model=settings.model,
+            dialect=self._model.dialect,
+            instructions=settings.instructions,
             tools=tuple(tool.declared for tool in self._tools.values()),
             limits=self.limits,
             notes=self._engine.notes,
             history=tuple(self._engine.transcript.items),
             version=__version__,
+            options=settings.options,
+            stream=settings.stream,
         )
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
+        try:
+            await self._close(wait=self._manager is not None)
+        except BaseException as failure:
+            # The nursery is left on every path; what went wrong while closing leaves through it.
+            await self._leave(type(failure), failure, failure.__traceback__)
+            raise
+        return await self._leave(kind, error, trace)
+
+    async def _leave(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        """Leave the session's own nursery: with the error that is alone in its group as itself."""
         if self._manager is None:
-            await self._close(wait=False)
             return None
         try:
-            await self._close(wait=True)
             swallowed: bool | None = await self._manager.__aexit__(kind, error, trace)
         except BaseExceptionGroup as group:
-            # The nursery is ours: an error that is alone in its group leaves as itself.
             alone = _alone(group)
             if alone is error:
                 return False
@@ -209,30 +239,29 @@ class Session:
     async def _close(self, *, wait: bool) -> None:
         """Interrupt, wait the grace, give held messages back; then, if asked to, wait for the last task."""
         self._state = "closed"
-        conductor, owner = self._conductor, self._owner
+        conductor, supervisor = self._conductor, self._supervisor
+        conductor.closing = True
         with trio.CancelScope(shield=True):
             await self._end_turn()
-            self._requester.close()
-            for run in self._supervisor.leaks:
+            await self._requester.close(wait=wait)
+            for run in supervisor.leaks:
                 age = trio.current_time() - (run.asked or run.started)
-                what = "is waited for" if wait and run.thread is None else "is left behind"
+                what = "is waited for" if wait and not run.in_thread else "is left behind"
                 self._log.warning(f"session.closed: a tool {what}", **about(run.call), seconds=round(age, 3))
-        if wait:
-            with trio.CancelScope(shield=True):  # trio cannot abandon a task: whoever shields holds us
-                await self._supervisor.wait_tasks_ended()
-        self._watchdog.close()
-        with trio.CancelScope(shield=True):
-            await owner.close()
+            if wait:  # trio cannot abandon a task: whoever shields holds us
+                await supervisor.wait_tasks_ended()
+            supervisor.close()
+            self._watchdog.close()
+            await self._owner.close()
             if self._owns_model:
                 await self._model.aclose()
-        for stream in tuple(conductor.streams or ()):
-            stream.close()
+        conductor.close_streams()
 
     async def _end_turn(self) -> None:
         """Stop the turn, wait until it has ended, and give back what is held."""
         conductor, owner = self._conductor, self._owner
-        if owner.error is None:
-            owner.post(inputs.Interrupt(conductor.now(), Cause.CLOSED, self._requester.hold()))
+        self._supervisor.hurry()
+        owner.post(inputs.Interrupt(conductor.now(), Cause.CLOSED, self._requester.hold()))
         await owner.settled()
         while self._engine.turn.state is not TurnState.IDLE and owner.error is None:
             await conductor.rest()
@@ -286,12 +315,18 @@ class Session:
             RuntimeError: Called from a tool of this session, whose end it would wait for.
         """
         ticket = self._ticket(content, when_busy)
-        requester = self._requester
+        asked, requester = ticket.asked, self._requester
         try:
-            if requester.guest is None and ticket.send is not None and ticket.send.mode is not Mode.REJECT:
+            if (
+                requester.guest is None
+                and isinstance(asked, inputs.Send)
+                and asked.mode is not Mode.REJECT
+                and self._owner.error is None
+            ):
                 # If the message begins its turn within this very step, this task flies the turn's requests.
                 pilot = ticket.pilot = requester.guest = Pilot()
-                self._submit(ticket)
+                self._conductor.expect(ticket)
+                self._owner.post(asked)
                 if pilot.flight is not None:
                     await requester.fly(pilot)
                 elif requester.guest is pilot:
@@ -299,8 +334,8 @@ class Session:
             else:
                 await self._ask(ticket)
             return ticket.result or await ticket.wait()
-        except trio.Cancelled:
-            self._let_go(ticket)
+        except BaseException:
+            self._conductor.let_go(ticket)
             raise
 
     def turn(self, content: Parts | None = None, *, when_busy: str = "queue") -> TurnStream:
@@ -315,16 +350,8 @@ class Session:
             )
         if content is None:
             self._check_open()
-            return Ticket(None)
+            return Ticket(inputs.GoOn(self._conductor.now()))
         return Ticket(self._message(content, "user", when_busy, "return", None))
-
-    def _submit(self, ticket: Ticket) -> None:
-        """Post the message of a ticket; it is sure to be accepted."""
-        assert ticket.send is not None
-        if self._owner.error is not None:
-            raise self._owner.error
-        self._conductor.tickets[ticket.send.message.id] = ticket
-        self._owner.post(ticket.send)
 
     async def _ask(self, ticket: Ticket) -> None:
         """Post what a ticket is for, and wait until it was accepted.
@@ -332,36 +359,21 @@ class Session:
         Raises:
             SessionBusy: It was not.
         """
-        conductor, owner, send = self._conductor, self._owner, ticket.send
-        if send is None:
-            conductor.going_on.append(ticket)
-        else:
-            conductor.tickets[send.message.id] = ticket
+        self._check_open()
+        self._conductor.expect(ticket)
         try:
-            await owner.ask(inputs.GoOn(conductor.now()) if send is None else send)
-        except SessionBusy:
-            if send is None:
-                conductor.going_on.remove(ticket)
-            else:
-                del conductor.tickets[send.message.id]
+            await self._owner.ask(ticket.asked)
+        except SessionBusy as busy:
+            self._conductor.forget(ticket)
+            ticket.fail(busy)
+            raise
+        except BaseException:
+            self._conductor.let_go(ticket)
             raise
 
-    def _let_go(self, ticket: Ticket) -> None:
-        """Whoever waited is gone: stop the turn, or take the message back if none carries it yet."""
-        if self._state != "open" or ticket.done:
-            return
-        now = self._conductor.now()
-        if ticket.turn is not None or ticket.send is None:
-            self._owner.post(
-                inputs.Interrupt(now, shown=self._requester.hold(), reason="the host left the turn")
-            )
-        else:
-            self._conductor.tickets.pop(ticket.send.message.id, None)
-            self._owner.post(inputs.Withdraw(now, ticket.send.message.id, "its sender went away"))
-
     async def _abandon(self, ticket: Ticket) -> None:
-        """The same, and wait until the history is sendable."""
-        self._let_go(ticket)
+        """Whoever read a turn has left it: go on when the history is sendable."""
+        self._conductor.let_go(ticket)
         if self._state == "open":
             await self._owner.settled()
             await self._wait_interrupted()
@@ -370,18 +382,26 @@ class Session:
         self, content: Parts, role: str, when_busy: str, on_interrupt: str, message_id: str | None
     ) -> inputs.Send:
         self._check_open()
-        made: Content = content if isinstance(content, str) else tuple(content)
-        if not (made.strip() if isinstance(made, str) else made):
-            raise ValueError("the message is empty: providers refuse a message without content")
+        made = content if isinstance(content, str) and content.strip() else _content(content)
         mode = _option(_MODES, when_busy, "when_busy")
-        known = message_id is not None and message_id in self._engine.inbox.letters
-        shown = self._requester.hold() if mode is Mode.INTERRUPT and not known else ""
-        if message_id is None:
-            self._messages += 1
-            message_id = f"message-{self._messages}"
-        message = Message(message_id, made, _option(_ROLES, role, "role"))
         keep = _option(_KEEP, on_interrupt, "on_interrupt")
-        return inputs.Send(self._conductor.now(), message, mode, keep, shown)
+        made_role = _option(_ROLES, role, "role")
+        known = message_id is not None and message_id in self._engine.inbox.letters
+        if message_id is None:
+            message_id = self._new_id()
+        else:
+            self._given_ids.add(message_id)
+        # The last step: what is held back now is shown again only when this message has been decided on.
+        shown = self._requester.hold() if mode is Mode.INTERRUPT and not known else ""
+        return inputs.Send(self._conductor.now(), Message(message_id, made, made_role), mode, keep, shown)
+
+    def _new_id(self) -> str:
+        """An id that no sender has given."""
+        while True:
+            self._messages += 1
+            made = f"message-{self._messages}"
+            if made not in self._given_ids:
+                return made
 
     # ── the host's hand on what runs ────────────────────────────────────────────────────────────────
 
@@ -400,7 +420,9 @@ class Session:
 
     async def _wait_interrupted(self) -> None:
         turn, number = self._engine.turn, self._engine.turn.number
-        while turn.state is TurnState.INTERRUPTING and turn.number == number and self._owner.error is None:
+        while turn.state is TurnState.INTERRUPTING and turn.number == number:
+            if self._owner.error is not None:
+                raise self._owner.error
             await self._conductor.rest()
 
     async def cancel(self, call: Invocation) -> None:
@@ -408,8 +430,9 @@ class Session:
 
         Raises:
             TransitionRefused: The call is over.
+            ValueError: It is another session's.
         """
-        self._check_open()
+        self._check_own(call)
         await self._owner.ask(inputs.Cancel(self._conductor.now(), call.ordinal))
 
     async def approve(self, call: Invocation) -> None:
@@ -429,7 +452,7 @@ class Session:
         await self._answer(call, allow=False, reason=reason)
 
     async def _answer(self, call: Invocation, *, allow: bool, reason: str) -> None:
-        self._check_open()
+        self._check_own(call)
         now = self._conductor.now()
         await self._owner.ask(inputs.ApprovalAnswered(now, call.ordinal, allow, reason, by_host=True))
 
@@ -448,17 +471,24 @@ class Session:
     @property
     def usage(self) -> Usage:
         """What the session has cost."""
-        return self._conductor.usage
+        return self._conductor.usage if self._was_opened else NOTHING_USED
 
     @property
     def leaks(self) -> tuple[Leak, ...]:
         """Tools that run on though their calls are over (R8)."""
+        if not self._was_opened:
+            return ()
         now = trio.current_time()
-        return tuple(Leak(run.call, now - (run.asked or run.started)) for run in self._supervisor.leaks)
+        return tuple(
+            Leak(run.call, now - (run.started if run.asked is None else run.asked))
+            for run in self._supervisor.leaks
+        )
 
     @property
     def open(self) -> tuple[Waiting, ...]:
         """What the turn waits for; empty when there is none (R13)."""
+        if not self._was_opened:
+            return ()
         turn, now = self._engine.turn, self._conductor.now()
         waiting: list[Waiting] = []
         if turn.request is not None:
@@ -473,10 +503,19 @@ class Session:
         )
         return tuple(waiting)
 
+    @property
+    def _was_opened(self) -> bool:
+        return self._state in {"open", "closed"}
+
     def _check_open(self) -> None:
         if self._state != "open":
-            told = "is not open yet: use it inside `async with`" if self._state == "new" else "is closed"
+            told = "is closed" if self._state == "closed" else "is not open yet: use it inside `async with`"
             raise SessionClosed(f"session {self.id} {told}")
+
+    def _check_own(self, call: Invocation) -> None:
+        self._check_open()
+        if call.registry is not self._engine.registry:  # ordinals are a session's own (R2)
+            raise ValueError(f"{call!r} is a call of another session")
 
 
 _WAITS = {
@@ -493,7 +532,7 @@ def _why_open(invocation: Invocation, now: float) -> str:
     if invocation.state is InvocationState.REQUESTED:
         wait = invocation.waits_for
         return f"{name} {_WAITS[wait] if wait is not None else 'is about to start'}"
-    since = format_seconds(now - (invocation.started_at or now))
+    since = format_seconds(0.0 if invocation.started_at is None else now - invocation.started_at)
     if invocation.stop_cause is not None:
         return f"{name} was asked to stop ({invocation.stop_cause}), after {since} s"
     return f"{name} runs, since {since} s"
@@ -548,9 +587,25 @@ def _complete(history: Iterable[Item]) -> list[Item]:
     return items
 
 
-def _alone(group: BaseExceptionGroup[_Error]) -> BaseException:
-    """The only error of a group, however deep; else the group."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
+def _content(given: Parts) -> Content:
+    """Parts, as a value that nobody else can change; no text is no content.
+
+    Raises:
+        ValueError: There is nothing in it, or nothing that JSON can say.
+    """
+    try:
+        parts = () if isinstance(given, str) else _READ_PARTS(msgspec.json.encode(tuple(given)))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise ValueError(f"the message's parts must be JSON objects: {error}") from error
+    if not parts:
+        raise ValueError("the message is empty: providers refuse a message without content")
+    return parts
+
+
+_READ_PARTS = msgspec.json.Decoder(tuple[dict[str, Any], ...]).decode
+
+
+def _alone(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The only error of the nursery's group, which may stand there more than once; else the group."""
+    first = group.exceptions[0]
+    return first if all(error is first for error in group.exceptions) else group

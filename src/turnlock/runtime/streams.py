@@ -50,7 +50,8 @@ class EventStream:
         while not self._events:
             if self._closed:
                 raise StopAsyncIteration
-            self._wake = trio.Event()
+            if self._wake.is_set():
+                self._wake = trio.Event()
             await self._wake.wait()
         return self._events.popleft()
 
@@ -82,7 +83,11 @@ class TurnStream:
         return self._ticket.result
 
     async def __aenter__(self) -> Self:
-        await self._session._ask(self._ticket)  # noqa: SLF001  # the session's own handle
+        try:
+            await self._session._ask(self._ticket)  # noqa: SLF001  # the session's own handle
+        except BaseException:
+            self._events.close()
+            raise
         return self
 
     async def __aexit__(
@@ -97,7 +102,12 @@ class TurnStream:
 
     async def __anext__(self) -> Event:
         while not self._done:
-            event = await self._events.__anext__()
+            try:
+                event = await self._events.__anext__()
+            except StopAsyncIteration:
+                if self._ticket.error is not None:
+                    raise self._ticket.error from None
+                raise
             if isinstance(event, (MessageHeld, MessageDelivered, MessageReturned)):
                 mine = event.receipt is self.receipt
                 if mine or event.turn == self._ticket.turn:

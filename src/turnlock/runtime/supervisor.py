@@ -5,6 +5,9 @@ not for the task. Cancel scopes do the cancelling, the engine's state does the g
 shields itself, swallows cancellation or blocks a thread cannot hold the turn beyond deadline + grace (R8).
 
 A time that has come is checked against what runs: a return that stands in the inbox came first, and wins.
+
+A session inside a tool is bounded by it (C26): its tools get no more grace than is left of the outer call's,
+and at that instant theirs is over first.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from threading import get_ident
 from typing import Any
 
 import trio
@@ -22,7 +26,7 @@ from turnlock.engine import Cause, Invocation, Limits, inputs
 from turnlock.runtime.watchdog import Watchdog
 from turnlock.tools.context import ToolContext, enter_call
 from turnlock.tools.declare import Default, Tool
-from turnlock.tools.output import Unsayable, cap, describe, render
+from turnlock.tools.output import cap, describe, render
 
 _LEAK_CHECK = 0.05  # seconds after the gate opened: a tool that ends in this time was no leak (grace 0)
 _STALL = 0.1  # seconds by which a time must be missed before we speak of a stall
@@ -41,11 +45,14 @@ class Run(ToolContext):
         scope: Cancels its task.
         heard: When it last said something; None when it has not.
         asked: When it was asked to stop.
+        until: When its grace is over.
+        left_behind: It is.
         printed: What it said so far.
         over: Its end was posted: no time means anything to it any more.
-        thread: The loop to which its function's thread belongs, while that has not ended.
+        in_thread: Its function's thread has not ended.
         abandoned: Its task has left its thread behind.
         leaked: It was reported as a leak.
+        inner: The tools of sessions that run inside it.
     """
 
     tool: Tool
@@ -54,16 +61,14 @@ class Run(ToolContext):
     scope: trio.CancelScope
     heard: float | None = None
     asked: float | None = None
+    until: float | None = None
+    left_behind: bool = False
     printed: list[str] | None = None
     over: bool = False
-    thread: TrioToken | None = None
+    in_thread: bool = False
     abandoned: bool = False
     leaked: bool = False
-
-    @property
-    def partial(self) -> str:
-        """What it said so far."""
-        return "".join(self.printed) if self.printed else ""
+    inner: list[Supervisor] | None = None
 
     def output(self, text: str = "") -> None:
         """See ``ToolContext``."""
@@ -71,10 +76,10 @@ class Run(ToolContext):
             if self.printed is None:
                 self.printed = []
             self.printed.append(text)
-        if self.thread is None:
+        if get_ident() == self.owner.loop_thread:
             self.owner.hear(self, text)
-        else:
-            _tell(self.thread, self.owner.hear, self, text)
+        else:  # a plain function's thread, or one that the tool has started itself
+            self.owner.tell_loop(self.owner.hear, self, text)
 
 
 @define(eq=False)
@@ -92,7 +97,10 @@ class Supervisor:
         told: Called with ``output``, ``leaked``, ``freed`` or ``stalled`` when something happens that no
             input says.
         keep: Called with the whole of an output that is too long for the model.
+        outer: The call in whose tool this session runs.
         running: The tools at work by ordinal, leaks included.
+        loop: The loop of the session.
+        loop_thread: The thread that it runs in.
     """
 
     session: str
@@ -104,9 +112,16 @@ class Supervisor:
     post: Post
     told: Callable[[str, Run, Any], None]
     keep: Callable[[int, str], None]
+    outer: Run | None
     running: dict[int, Run] = field(factory=dict, init=False)
+    loop: TrioToken = field(factory=current_trio_token, init=False)
+    loop_thread: int = field(factory=get_ident, init=False)
     _tasks: int = field(default=0, init=False)
     _idle: trio.Event | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.outer is not None:
+            self.outer.inner = [*(self.outer.inner or ()), self]
 
     # ── commands ────────────────────────────────────────────────────────────────────────────────────
 
@@ -137,9 +152,23 @@ class Supervisor:
         if run is None or run.over:
             return  # its end stands in the inbox
         run.asked = self.clock()
-        if run.thread is None:  # a thread cannot be cancelled: it may ask `stopping`, and has its grace
+        self._bound(run, run.asked + self.limits.grace)
+        if not run.in_thread:  # a thread cannot be cancelled: it may ask `stopping`, and has its grace
             run.scope.cancel(reason=invocation.stop_cause)
-        self.watchdog.push(run.asked + self.limits.grace, self._grace_over, run.call.ordinal, self.running)
+
+    def hurry(self) -> None:
+        """The session is being closed: what was asked to stop before gets no more than is left outside."""
+        for run in self.running.values():
+            if run.until is not None and not run.over:
+                self._bound(run, run.until)
+
+    def _bound(self, run: Run, until: float) -> None:
+        """The gate opens at this time, or with the outer call's."""
+        if self.outer is not None and self.outer.until is not None:
+            until = min(until, self.outer.until)
+        if run.until is None or until < run.until:
+            run.until = until
+            self.watchdog.push(until, self._grace_over, run.call.ordinal, self.running)
 
     @property
     def leaks(self) -> list[Run]:
@@ -156,7 +185,7 @@ class Supervisor:
 
     async def _work(self, run: Run, arguments: dict[str, Any]) -> None:
         enter_call(run)
-        tool, ordinal = run.tool, run.call.ordinal
+        tool = run.tool
         if tool.context is not None:
             arguments[tool.context] = run
         try:
@@ -167,11 +196,11 @@ class Supervisor:
             if not run.scope.cancelled_caught:
                 self._returned(run, value)
             elif not run.abandoned:  # a thread is only abandoned when its grace is over: that was posted
-                self._end(run, inputs.Stopped(self._now(), ordinal, run.partial))
+                self._stopped(run)
         except Exception as error:  # noqa: BLE001  # whatever a tool raises is its output (R9)
             self._raised(run, error)
         except trio.Cancelled:  # the session's own tasks are being cancelled
-            self._end(run, inputs.Stopped(self._now(), ordinal, run.partial))
+            self._stopped(run)
             raise
         except BaseException as error:
             self._raised(run, error)
@@ -180,33 +209,35 @@ class Supervisor:
             self._tasks -= 1
             if not self._tasks and self._idle is not None:
                 self._idle.set()
-            if run.thread is None:
+            if not run.abandoned:
                 self._forget(run)
 
     async def _in_thread(self, run: Run, arguments: dict[str, Any]) -> Any:  # noqa: ANN401  # the tool's value
         """Run a plain function in a thread; one that is abandoned says by itself when it ends."""
-        token = run.thread = current_trio_token()
         function = partial(run.tool.function, **arguments)
 
         def work() -> Any:  # noqa: ANN401  # the tool's value
             try:
                 value = function()
             except BaseException as error:
-                _tell(token, self._thread_ended, run, error, None)
+                self.tell_loop(self._thread_ended, run, error, None)
                 raise
-            _tell(token, self._thread_ended, run, None, value)
+            self.tell_loop(self._thread_ended, run, None, value)
             return value
 
+        # Cancelled before this line, there was no thread. Behind it trio looks no more before it starts one.
+        await trio.lowlevel.checkpoint_if_cancelled()
+        run.in_thread = True
         # A limiter of its own: an abandoned thread keeps its token, and must not keep another call's.
         limiter = trio.CapacityLimiter(1)
         try:
             return await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=limiter)
         except trio.Cancelled:
-            run.abandoned = run.thread is not None
+            run.abandoned = run.in_thread
             raise
 
     def _thread_ended(self, run: Run, error: BaseException | None, value: object) -> None:
-        run.thread = None
+        run.in_thread = False
         if not run.abandoned:
             return  # its task has the value
         if error is None:
@@ -219,18 +250,33 @@ class Supervisor:
         ordinal = run.call.ordinal
         try:
             text, native = render(value, run.call.call.kind)
-        except Unsayable as error:
-            self._end(run, inputs.Raised(self._now(), ordinal, f"TypeError: {error}", run.partial))
+        except Exception as error:  # noqa: BLE001  # a value may have any code of its own
+            self._raised(run, error)
             return
         if len(text) * 4 > self.limits.output_cap:  # a character takes four bytes at most
-            short = cap(text, self.limits.output_cap)
-            if short is not None:
-                self.keep(ordinal, text)
+            short = self._capped(ordinal, text)
+            if short is not text:
                 text, native = short, None
-        self._end(run, inputs.Returned(self._now(), ordinal, text, native))
+        self._end(run, inputs.Returned(self.clock() - self.epoch, ordinal, text, native))
 
     def _raised(self, run: Run, error: BaseException) -> None:
-        self._end(run, inputs.Raised(self._now(), run.call.ordinal, describe(error), run.partial))
+        ordinal, text = run.call.ordinal, describe(error)
+        self._end(run, inputs.Raised(self._now(), ordinal, self._capped(ordinal, text), self._partial(run)))
+
+    def _stopped(self, run: Run) -> None:
+        self._end(run, inputs.Stopped(self._now(), run.call.ordinal, self._partial(run)))
+
+    def _partial(self, run: Run) -> str:
+        """What it said so far, as the model may read it."""
+        return self._capped(run.call.ordinal, "".join(run.printed)) if run.printed else ""
+
+    def _capped(self, ordinal: int, text: str) -> str:
+        """A text, or what the model gets of it when it is too long; the whole is then kept (C27)."""
+        short = cap(text, self.limits.output_cap)
+        if short is None:
+            return text
+        self.keep(ordinal, text)
+        return short
 
     def _end(self, run: Run, ending: inputs.Returned | inputs.Raised | inputs.Stopped) -> None:
         run.over = True
@@ -253,6 +299,16 @@ class Supervisor:
         run.heard = self.clock()
         if text and run.call.outcome is None:
             self.told("output", run, text)
+
+    def tell_loop(self, function: Callable[..., object], *args: object) -> None:
+        """Call a function in the event loop, from a thread; nothing when the loop is gone."""
+        with suppress(trio.RunFinishedError):
+            self.loop.run_sync_soon(function, *args)
+
+    def close(self) -> None:
+        """Nothing runs in here any more that the outer call would have to end."""
+        if self.outer is not None and self.outer.inner is not None:
+            self.outer.inner.remove(self)
 
     def _now(self) -> float:
         return self.clock() - self.epoch
@@ -279,13 +335,22 @@ class Supervisor:
 
     def _grace_over(self, ordinal: int, when: float, now: float) -> None:
         run = self.running[ordinal]
-        if run.over:
+        if run.over or run.left_behind:
             return
+        run.left_behind = True
         self._check_stall(run, when, now)
-        self.post(inputs.GraceOver(now - self.epoch, ordinal, run.partial))
+        for inner in run.inner or ():
+            inner.grace_over(now)
+        self.post(inputs.GraceOver(now - self.epoch, ordinal, self._partial(run)))
         self.watchdog.push(now + _LEAK_CHECK, self._leaks, ordinal, self.running)
-        if run.thread is not None:
+        if run.in_thread:
             run.scope.cancel(reason="its grace is over")
+
+    def grace_over(self, now: float) -> None:
+        """The outer call's grace is over, and so is that of every tool that was asked to stop in here."""
+        for run in tuple(self.running.values()):
+            if run.asked is not None:
+                self._grace_over(run.call.ordinal, now, now)
 
     def _leaks(self, ordinal: int, _when: float, now: float) -> None:
         run = self.running[ordinal]
@@ -297,9 +362,3 @@ class Supervisor:
         """Code that blocks the loop cannot be bounded by anybody in this process; it can be named."""
         if now - when > _STALL:
             self.told("stalled", run, now - when)
-
-
-def _tell(token: TrioToken, function: Callable[..., object], *args: object) -> None:
-    """Call a function in the event loop, from a thread; nothing when the loop is gone."""
-    with suppress(trio.RunFinishedError):
-        token.run_sync_soon(function, *args)
