@@ -124,7 +124,7 @@ def test_open_calls_end_before_a_failed_turn_does() -> None:
 
 
 def test_a_refused_message_goes_back() -> None:
-    """C51: with the provider's text; the next message is accepted without it."""
+    """C51, R15: with the provider's text or our own; the next message is accepted without it."""
     story = Story()
     story.send("bad")
     assert story.fails(Trouble.REFUSED, NO_OUTPUT) == [

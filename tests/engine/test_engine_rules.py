@@ -122,6 +122,35 @@ def test_the_long_story_is_one() -> None:
     }
 
 
+def test_nothing_leaves_the_transcript() -> None:
+    """R16: calls, outputs and notes stay where they are; a refusal takes messages back and marks outputs."""
+    story = long_story()
+    engine = Engine(story.limits)
+    for given in story.fed:
+        before = list(engine.transcript.items)
+        engine.receive(given)
+        after = engine.transcript.items
+        if isinstance(given, inputs.ResponseFailed) and given.trouble is Trouble.REFUSED:
+            refused = before.pop()
+            assert isinstance(refused, Output)
+            before.append(evolve(refused, refused="no"))
+        assert after[: len(before)] == before
+
+
+def test_interrupting_again_and_again_is_interrupting_once() -> None:
+    """R17: idempotent in every state that a turn can be in, with nobody who reads what is said."""
+    story = long_story()
+    for point in range(1, len(story.fed)):
+        engine = Engine(story.limits)
+        for given in story.fed[:point]:
+            engine.receive(given)
+        engine.receive(inputs.Interrupt(story.now))
+        once = snapshot(engine)
+        assert engine.receive(inputs.Interrupt(story.now)) == []
+        assert snapshot(engine) == once
+        assert engine.turn.state in {TurnState.IDLE, TurnState.INTERRUPTING}
+
+
 def test_a_fork_goes_its_own_way() -> None:
     """R19: a copy behaves like the engine that it was made of, and neither sees what the other does."""
     story = long_story()
