@@ -282,6 +282,17 @@ def test_a_control_tool_ended_the_turn_before_its_response_was_lost() -> None:
         assert errors(story) == [""]
 
 
+def test_a_control_tool_ends_the_turn_during_backoff() -> None:
+    """R23: nobody waits for a retry that is not needed any more; its timer is late."""
+    story = Story()
+    story.send("U1")
+    story.model(K("done", ends_turn=True))
+    story.fails()
+    assert story.returns("done") == ["ended done: returned", "turn 1 ended: tool_ended"]
+    assert story.wait(0.5) == ["late Wake"]
+    assert story.history == "U1 K(done) O(done)"
+
+
 def test_a_failure_that_comes_before_the_control_tool_s_return() -> None:
     """R13: the first stop reason stands here too."""
     story = Story(Limits(retries=0))

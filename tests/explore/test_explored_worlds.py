@@ -18,7 +18,7 @@ FEWEST = {
     "stops": 3_500,
     "approvals": 2_000,
     "exclusive": 500,
-    "failures": 2_500,
+    "failures": 1_800,
     "refusals": 1_600,
     "pauses": 900,
     "max_requests": 900,

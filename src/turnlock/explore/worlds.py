@@ -221,8 +221,12 @@ def small_worlds() -> tuple[World, ...]:
         ),
         World(
             "failures",
-            "responses that are lost, before and behind a call",
-            (Response((_text("A"), first)), Response((_reasoning("T"), second)), _ANSWER),
+            "responses that are lost, before and behind a call, and behind a tool that ends the turn",
+            (
+                Response((_text("A"), first)),
+                Response((_reasoning("T"), _call("b", Policy(ends_turn=True)))),
+                _ANSWER,
+            ),
             two,
             limits=Limits(retries=1),
             troubles=(Trouble.LOST,),
