@@ -182,7 +182,7 @@ class Conductor:
             return
         ticket.left = True
         if ticket.turn is not None:
-            self._stop_unattended()
+            self.stop_turn(Cause.INTERRUPTED, "the host left the turn")
         elif isinstance(ticket.asked, inputs.Send):
             message = ticket.asked.message.id
             self.owner.post(inputs.Withdraw(self.now(), message, "its sender went away"))
@@ -192,11 +192,11 @@ class Conductor:
         ticket.turn = self.record.number
         self.riding.append(ticket)
         if ticket.left:  # before what it asked for was recorded: the turn begins, and ends
-            self._stop_unattended()
+            self.stop_turn(Cause.INTERRUPTED, "the host left the turn")
 
-    def _stop_unattended(self) -> None:
-        shown = self.requester.hold()
-        self.owner.post(inputs.Interrupt(self.now(), shown=shown, reason="the host left the turn"))
+    def stop_turn(self, cause: Cause, reason: str) -> None:
+        """Stop the turn under way; nobody waits for it here."""
+        self.owner.post(inputs.Interrupt(self.now(), cause, self.requester.hold(), reason))
 
     # ── what the tools say of an item ───────────────────────────────────────────────────────────────
 
@@ -273,6 +273,8 @@ class Conductor:
         if what == "usage":
             self.record.usage += info
             self.usage += info
+        elif what == "broken":
+            self.stop_turn(Cause.CLOSED, info)
         elif what == "stuck":
             self.log.warning("request.stuck", turn=flight.turn, request=number, seconds=round(info, 3))
         elif what == "reasoning":
@@ -322,7 +324,7 @@ class Conductor:
     def keep(self, ordinal: int, text: str) -> None:
         """Keep the whole of an output that is too long for the model."""
         try:
-            self._spooled[ordinal] = spool(text, self.session, ordinal)
+            self._spooled[ordinal] = spool(text, ordinal)
         except OSError as error:
             self.log.warning("output.not_kept", ordinal=ordinal, error=str(error))
 
@@ -332,6 +334,9 @@ class Conductor:
         if what == "output":
             if self.listened:
                 self.tell(events.CallOutput(turn, invocation, info))
+            return
+        if what == "broken":
+            self.stop_turn(Cause.CLOSED, info)
             return
         fields = {**about(invocation), "seconds": round(info, 3)}
         if what == "leaked":

@@ -164,8 +164,8 @@ class Requester:
         watchdog: Calls back when a request has taken too long.
         post: Takes an input in.
         policy: Called with every call that was completed; says which rules it follows.
-        told: Called with ``text``, ``reasoning``, ``usage`` or ``stuck`` when something happens that is no
-            input.
+        told: Called with ``text``, ``reasoning``, ``usage``, ``stuck`` or ``broken`` when something happens
+            that is no input of a request.
         ordinals: The last ordinal that was given to a call.
         flight: The request in flight.
         guest: The task that waits for the turn under way, if it flies its requests.
@@ -324,8 +324,7 @@ class Requester:
         except BaseException:
             if own and self.flight is not None:
                 # A guest's turn is interrupted by whoever waits for it; of this one nobody else would know.
-                why = "the session's tasks were cancelled"
-                self.post(inputs.Interrupt(self._now(), Cause.CLOSED, self.hold(), why))
+                self.told("broken", self.flight, "the session's tasks were cancelled")
             raise
         finally:
             pilot.left = True

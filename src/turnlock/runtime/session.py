@@ -230,9 +230,9 @@ class Session:
         try:
             swallowed: bool | None = await self._manager.__aexit__(kind, error, trace)
         except BaseExceptionGroup as group:
+            if _leaves(group) == _leaves(error):
+                return False  # the host's own, a group of its own included
             alone = _alone(group)
-            if alone is error:
-                return False
             raise alone from alone.__cause__
         return swallowed
 
@@ -261,7 +261,7 @@ class Session:
         """Stop the turn, wait until it has ended, and give back what is held."""
         conductor, owner = self._conductor, self._owner
         self._supervisor.hurry()
-        owner.post(inputs.Interrupt(conductor.now(), Cause.CLOSED, self._requester.hold()))
+        conductor.stop_turn(Cause.CLOSED, "the session is being closed")
         await owner.settled()
         while self._engine.turn.state is not TurnState.IDLE and owner.error is None:
             await conductor.rest()
@@ -409,6 +409,7 @@ class Session:
         """Stop the turn, and go on when the history is sendable: at most the grace later (R17).
 
         Idempotent; without a turn it only draws its line: messages that are held start nothing by themselves.
+        From a tool of this session it goes on at once: the tool itself is what the turn then waits for.
 
         Args:
             reason: For the record.
@@ -416,7 +417,8 @@ class Session:
         self._check_open()
         shown = self._requester.hold()
         await self._owner.ask(inputs.Interrupt(self._conductor.now(), Cause.INTERRUPTED, shown, reason))
-        await self._wait_interrupted()
+        if not inside_session(self.id):
+            await self._wait_interrupted()
 
     async def _wait_interrupted(self) -> None:
         turn, number = self._engine.turn, self._engine.turn.number
@@ -603,6 +605,13 @@ def _content(given: Parts) -> Content:
 
 
 _READ_PARTS = msgspec.json.Decoder(tuple[dict[str, Any], ...]).decode
+
+
+def _leaves(error: BaseException | None) -> list[BaseException]:
+    """The errors that a group holds, however deep: trio makes groups anew, and leaves these as they are."""
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+    return [] if error is None else [error]
 
 
 def _alone(group: BaseExceptionGroup[BaseException]) -> BaseException:

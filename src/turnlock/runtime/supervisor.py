@@ -27,6 +27,7 @@ from turnlock.runtime.watchdog import Watchdog
 from turnlock.tools.context import ToolContext, enter_call
 from turnlock.tools.declare import Default, Tool
 from turnlock.tools.output import cap, describe, render
+from turnlock.wire.jsontext import mended
 
 _LEAK_CHECK = 0.05  # seconds after the gate opened: a tool that ends in this time was no leak (grace 0)
 _STALL = 0.1  # seconds by which a time must be missed before we speak of a stall
@@ -75,6 +76,7 @@ class Run(ToolContext):
         if text:
             if self.printed is None:
                 self.printed = []
+            text = mended(text)
             self.printed.append(text)
         if get_ident() == self.owner.loop_thread:
             self.owner.hear(self, text)
@@ -94,8 +96,8 @@ class Supervisor:
         epoch: The session's time zero on it.
         watchdog: Calls back when a time has come.
         post: Takes an input in.
-        told: Called with ``output``, ``leaked``, ``freed`` or ``stalled`` when something happens that no
-            input says.
+        told: Called with ``output``, ``leaked``, ``freed``, ``stalled`` or ``broken`` when something happens
+            that no input of a tool says.
         keep: Called with the whole of an output that is too long for the model.
         outer: The call in whose tool this session runs.
         running: The tools at work by ordinal, leaks included.
@@ -199,10 +201,13 @@ class Supervisor:
                 self._stopped(run)
         except Exception as error:  # noqa: BLE001  # whatever a tool raises is its output (R9)
             self._raised(run, error)
-        except trio.Cancelled:  # the session's own tasks are being cancelled
-            self._stopped(run)
-            raise
         except BaseException as error:
+            cancelled = _cancellation(error)
+            if cancelled is not None:  # the session's own tasks are being cancelled
+                self._stopped(run)
+                raise cancelled from None
+            run.over = True  # Ctrl-C, SystemExit: it leaves through the session, and the turn is over
+            self.told("broken", run, describe(error))
             self._raised(run, error)
             raise
         finally:
@@ -327,11 +332,11 @@ class Supervisor:
         if run.over or idle is None:
             return
         self._check_stall(run, when, now)
-        heard = run.started if run.heard is None else run.heard
-        if now - heard >= idle:
+        due = (run.started if run.heard is None else run.heard) + idle
+        if now >= due:  # the very sum that the watchdog compares: another rounding would never let it go on
             self.post(inputs.StopAsked(now - self.epoch, ordinal, Cause.IDLE))
         else:
-            self.watchdog.push(heard + idle, self._maybe_idle, ordinal, self.running)
+            self.watchdog.push(due, self._maybe_idle, ordinal, self.running)
 
     def _grace_over(self, ordinal: int, when: float, now: float) -> None:
         run = self.running[ordinal]
@@ -362,3 +367,11 @@ class Supervisor:
         """Code that blocks the loop cannot be bounded by anybody in this process; it can be named."""
         if now - when > _STALL:
             self.told("stalled", run, now - when)
+
+
+def _cancellation(error: BaseException) -> BaseException | None:
+    """What of an error says that its task is being cancelled; None when it says more than that."""
+    if isinstance(error, BaseExceptionGroup):
+        cancelled, rest = error.split(trio.Cancelled)
+        return cancelled if rest is None or isinstance(rest, Exception) else None
+    return error if isinstance(error, trio.Cancelled) else None

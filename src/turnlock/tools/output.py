@@ -11,28 +11,26 @@ import msgspec
 from turnlock.engine import CallKind
 from turnlock.engine.outcome import error_text
 from turnlock.tools.declare import BUILT_IN
-
-
-class Unsayable(Exception):  # becomes the text of an outcome, and is never seen by a host
-    """A tool returned what cannot be written as text or JSON."""
+from turnlock.wire.jsontext import mended
 
 
 def render(value: Any, kind: CallKind) -> tuple[str, Any]:  # noqa: ANN401  # a tool may return anything
     """The text of a value and, for kinds whose outputs are not text, the value as plain data.
 
     Raises:
-        Unsayable: It is neither text nor anything that JSON can say.
+        TypeError: It is neither text nor anything that JSON can say.
     """
     if isinstance(value, str):
-        return value, None
+        return mended(value), None
     if value is None:
         return "", None
     try:
         text = msgspec.json.encode(value).decode()
         return text, msgspec.to_builtins(value) if kind in BUILT_IN else None
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise Unsayable(
-            f"the tool returned a {type(value).__name__}, which is neither text nor JSON ({error})"
+        raise TypeError(
+            f"the tool returned a value of type {type(value).__name__}, "
+            f"which is neither text nor JSON ({error})"
         ) from error
 
 
@@ -45,7 +43,7 @@ def describe(error: BaseException) -> str:
         message = str(error)
     except Exception as inner:  # noqa: BLE001  # an exception that cannot even be printed
         message = f"its text cannot be read: {type(inner).__name__}"
-    return error_text(type(error).__name__, message)
+    return mended(error_text(type(error).__name__, message))
 
 
 def cap(text: str, limit: int) -> str | None:
@@ -63,10 +61,10 @@ def cap(text: str, limit: int) -> str | None:
     return head + marker + tail
 
 
-def spool(text: str, session: str, ordinal: int) -> Path:
-    """Keep the whole of an output in a file of the system's temporary folder; it is left there."""
-    folder = Path(tempfile.gettempdir()) / f"turnlock-{session}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / f"call-{ordinal}.txt"
-    path.write_text(text, encoding="utf-8", newline="")
-    return path
+def spool(text: str, ordinal: int) -> Path:
+    """Keep the whole of an output in a file of its own in the system's temporary folder; it is left there."""
+    with tempfile.NamedTemporaryFile(
+        prefix=f"turnlock-call-{ordinal}-", suffix=".txt", delete=False
+    ) as stream:
+        stream.write(text.encode())
+    return Path(stream.name)
