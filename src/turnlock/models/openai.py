@@ -1,34 +1,35 @@
 """OpenAI Responses and Chat Completions, over the official ``AsyncOpenAI`` client, under trio.
 
-The bytes that leave are the bytes that were checked: they are posted as they are, and the events of the
-stream are read as plain data, without passing through the SDK's types. The SDK's own retries are off
-(its default is 2): every request that leaves is a dispatch of the table.
+The bytes that leave are the bytes that were checked: they are posted as they are. The answer is read as plain
+data (``stream.py``), without passing through the SDK's types. The SDK's own retries are off (its default is
+2): every request that leaves is a dispatch of the table.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from time import time
 from typing import Any
 
+import httpx2
 import openai
-import trio
 from attrs import define, field
-from openai import AsyncOpenAI, AsyncStream
+from openai import AsyncOpenAI
 
 from turnlock.engine import Finish, Trouble
 from turnlock.errors import ModelError
 from turnlock.models.base import Request, Response, Sink, Usage
+from turnlock.models.stream import Answer, lost, read_answer
 from turnlock.wire import Settings, ToolSpec
 
-_DRAIN = 5.0  # seconds to wait for the end of a stream whose end marker has come
-_TYPES = {"Content-Type": "application/json", "Accept": "text/event-stream"}
+_HEADERS = {"Content-Type": "application/json", "Accept": "text/event-stream"}
 _RETRY = frozenset({408, 409, 425, 429})
 _FATAL = frozenset({"insufficient_quota", "model_not_found", "invalid_api_key", "billing_hard_limit_reached"})
 _NOT_THE_BODY = frozenset({401, 403, 405})  # keys, rights and addresses: asking again will not help
+_SAYS_WHETHER_CUT = frozenset({"completed", "incomplete"})  # statuses of items
 
 
 @define(eq=False)
@@ -62,38 +63,41 @@ class _OpenAI:
             client, self.client = self.client, None
             await client.close()
 
-    def _without_retries(self) -> AsyncOpenAI:
+    def _open_client(self) -> AsyncOpenAI:
         if self.client is None:
             try:
                 self.client = AsyncOpenAI()
             except openai.OpenAIError as error:  # there is no key
                 raise ModelError(Trouble.FATAL, str(error)) from error
             self.owned = True
-        return self.client.with_options(max_retries=0)
+        return self.client
 
-    @asynccontextmanager
-    async def _stream(self, path: str, request: Request) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-        """The events of the answer as plain data; what goes wrong on the way becomes a ``ModelError``."""
+    async def _post(self, path: str, request: Request, answer: Answer) -> None:
+        """Send the request and hand on the events of the answer, until the stream ends.
+
+        Raises:
+            ModelError: There is no answer, or the stream broke off before the answer was whole.
+        """
+        streams = True  # a variable: the SDK's overload for the literal wants one of its own streams
         try:
-            stream: AsyncStream[Any] = await self._without_retries().post(
+            response = await self._open_client().post(
                 path,
-                cast_to=object,
+                cast_to=httpx2.Response,
                 content=request.body,
-                options={"headers": _TYPES},
-                stream=True,
-                stream_cls=AsyncStream[Any],
+                options={"headers": _HEADERS, "max_retries": 0},
+                stream=bool(streams),
             )
-            async with stream:
-                yield stream
         except openai.APIStatusError as error:
             raise _refusal(error) from error
         except openai.APIConnectionError as error:
-            cause = error.__cause__ or error
-            raise ModelError(
-                Trouble.LOST, f"the connection was lost ({type(cause).__name__}: {cause})"
-            ) from error
-        except openai.APIError as error:  # an error event in the stream
-            raise ModelError(_trouble(None, str(error.code or "")), error.message) from error
+            raise lost(error.__cause__ or error) from error
+        try:
+            await read_answer(response, answer)
+        finally:
+            await response.aclose()
+
+
+# ── Responses ───────────────────────────────────────────────────────────────────────────────────────
 
 
 class OpenAIResponses(_OpenAI):
@@ -110,48 +114,78 @@ class OpenAIResponses(_OpenAI):
         Raises:
             ModelError: The response did not come to its end.
         """
-        end: Response | ModelError | None = None
-        async with self._stream("/responses", request) as events:
-            with trio.CancelScope() as drain:
-                async for event in events:
-                    end = end or _take(event, sink)
-                    if end is not None and drain.deadline == math.inf:
-                        # The end marker was the last event. The rest is read, not dropped, so that the
-                        # connection can be used again; a server that keeps it open is not waited for.
-                        drain.deadline = trio.current_time() + _DRAIN
-        if end is None:
+        answer = _ResponsesAnswer(sink)
+        try:
+            await self._post("/responses", request, answer)
+        finally:
+            answer.hand_on()
+        if answer.end is None:
             raise ModelError(Trouble.LOST, "the stream ended before the response was completed")
-        if isinstance(end, ModelError):
-            raise end
-        return end
+        if isinstance(answer.end, ModelError):
+            raise answer.end
+        return answer.end
 
 
-def _take(event: Mapping[str, Any], sink: Sink) -> Response | ModelError | None:
-    """Hand on one event; the end of the response, good or bad, is the result."""
-    match event.get("type"):
-        case "response.output_text.delta" | "response.refusal.delta":
-            sink.text(event["delta"])
-        case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
-            sink.reasoning(event["delta"])
-        case "response.output_item.done":
-            item = event["item"]
-            sink.item(item, cut=item.get("status") == "incomplete")
-        case "response.completed":
-            return _response(event["response"], Finish.STOP)
-        case "response.incomplete":
-            details = event["response"].get("incomplete_details") or {}
-            filtered = details.get("reason") == "content_filter"
-            return _response(event["response"], Finish.FILTER if filtered else Finish.LENGTH)
-        case "response.failed":
-            return _failure(event["response"].get("error") or {})
-        case "error":
-            return _failure(event)
-    return None
+@define
+class _ResponsesAnswer:
+    """The events of one answer.
+
+    Attributes:
+        sink: Where items and text go.
+        end: How the response ended, once its end marker has come.
+        waiting: A call whose item does not say whether the length limit has cut it, as those of custom tools
+            do not: the event behind it does.
+    """
+
+    sink: Sink
+    end: Response | ModelError | None = None
+    waiting: Mapping[str, Any] | None = None
+
+    def take(self, event: Mapping[str, Any]) -> bool:
+        if self.end is None:
+            self._take(event)
+        return self.end is not None
+
+    def _take(self, event: Mapping[str, Any]) -> None:
+        match event.get("type"):
+            case "response.output_text.delta" | "response.refusal.delta":
+                self.sink.text(event["delta"])
+            case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
+                self.sink.reasoning(event["delta"])
+            case "response.output_item.added":
+                self.hand_on()
+            case "response.output_item.done":
+                self.hand_on()
+                self._take_item(event["item"])
+            case "response.completed":
+                self.hand_on()
+                self.end = _response(event["response"], Finish.STOP)
+            case "response.incomplete":
+                self.hand_on(cut=True)
+                details = event["response"].get("incomplete_details") or {}
+                filtered = details.get("reason") == "content_filter"
+                self.end = _response(event["response"], Finish.FILTER if filtered else Finish.LENGTH)
+            case "response.failed":
+                self.end = _failure(event["response"].get("error") or {})
+            case "error":
+                self.end = _failure(event.get("error") or event)
+
+    def _take_item(self, item: Mapping[str, Any]) -> None:
+        kind, status = str(item.get("type")), item.get("status")
+        is_call = kind.endswith("_call") or kind == "mcp_approval_request"
+        if is_call and status not in _SAYS_WHETHER_CUT:
+            self.waiting = item
+        else:
+            self.sink.item(item, cut=status == "incomplete")
+
+    def hand_on(self, *, cut: bool = False) -> None:
+        """Nothing more will be said of the call that waits."""
+        item, self.waiting = self.waiting, None
+        if item is not None:
+            self.sink.item(item, cut=cut)
 
 
-def _failure(error: Mapping[str, Any]) -> ModelError:
-    text = error.get("message") or "the response failed, and the provider did not say why"
-    return ModelError(_trouble(None, str(error.get("code") or "")), str(text))
+# ── Chat Completions ────────────────────────────────────────────────────────────────────────────────
 
 
 class OpenAIChat(_OpenAI):
@@ -171,13 +205,10 @@ class OpenAIChat(_OpenAI):
         Raises:
             ModelError: The response did not come to its end.
         """
-        answer = _ChatAnswer()
-        async with self._stream("/chat/completions", request) as events:
-            with trio.CancelScope() as drain:
-                async for event in events:
-                    answer.add(event, sink)
-                    if answer.finish is not None and drain.deadline == math.inf:
-                        drain.deadline = trio.current_time() + _DRAIN  # what comes now is the usage
+        answer = _ChatAnswer(sink)
+        await self._post("/chat/completions", request, answer)
+        if answer.error is not None:
+            raise answer.error
         if answer.finish is None:
             raise ModelError(Trouble.LOST, "the stream ended before a finish_reason")
         finish = {"length": Finish.LENGTH, "content_filter": Finish.FILTER}.get(answer.finish, Finish.STOP)
@@ -187,16 +218,31 @@ class OpenAIChat(_OpenAI):
 
 @define
 class _ChatAnswer:
-    """The pieces of one answer, joined by index."""
+    """The pieces of one answer, joined by index.
 
+    Attributes:
+        sink: Where text goes as it comes.
+        finish: The finish_reason: the message is complete, and only the usage may follow.
+        error: What the provider said instead.
+    """
+
+    sink: Sink
     text: list[str] = field(factory=list)
     refusal: list[str] = field(factory=list)
     calls: dict[int, dict[str, Any]] = field(factory=dict)
     finish: str | None = None
-    usage: Usage = field(factory=Usage)
+    error: ModelError | None = None
+    usage: Usage | None = None
     id: str = ""
 
-    def add(self, chunk: Mapping[str, Any], sink: Sink) -> None:
+    def take(self, event: Mapping[str, Any]) -> bool:
+        if isinstance(event.get("error"), Mapping) and self.finish is None and self.error is None:
+            self.error = _failure(event["error"])
+        elif self.error is None:
+            self._take(event)
+        return self.finish is not None or self.error is not None
+
+    def _take(self, chunk: Mapping[str, Any]) -> None:
         self.id = chunk.get("id") or self.id
         if usage := chunk.get("usage"):
             self.usage = Usage(usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0)
@@ -205,9 +251,9 @@ class _ChatAnswer:
             for key, pieces in (("content", self.text), ("refusal", self.refusal)):
                 if delta.get(key):
                     pieces.append(delta[key])
-                    sink.text(delta[key])
+                    self.sink.text(delta[key])
             if thought := delta.get("reasoning_content") or delta.get("reasoning"):
-                sink.reasoning(thought)
+                self.sink.reasoning(thought)
             for piece in delta.get("tool_calls") or ():
                 self._add_call(piece)
             self.finish = choice.get("finish_reason") or self.finish
@@ -233,11 +279,19 @@ class _ChatAnswer:
         return message
 
 
+# ── how a response ends ─────────────────────────────────────────────────────────────────────────────
+
+
 def _response(data: Mapping[str, Any], finish: Finish) -> Response:
-    usage = data.get("usage") or {}
-    return Response(
-        finish, Usage(usage.get("input_tokens") or 0, usage.get("output_tokens") or 0), data.get("id") or ""
-    )
+    usage = None
+    if told := data.get("usage"):
+        usage = Usage(told.get("input_tokens") or 0, told.get("output_tokens") or 0)
+    return Response(finish, usage, data.get("id") or "")
+
+
+def _failure(error: Mapping[str, Any]) -> ModelError:
+    text = error.get("message") or "the response failed, and the provider did not say why"
+    return ModelError(_trouble(None, str(error.get("code") or "")), str(text))
 
 
 def _refusal(error: openai.APIStatusError) -> ModelError:
@@ -265,11 +319,15 @@ def _trouble(status: int | None, code: str) -> Trouble:
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that the provider asks to wait: in milliseconds, in seconds, or as a date (RFC 9110)."""
-    with suppress(ValueError):
-        return max(0.0, float(headers.get("retry-after-ms", "")) / 1000)
     given = headers.get("retry-after", "")
-    with suppress(ValueError):
-        return max(0.0, float(given))
-    with suppress(ValueError):
-        return max(0.0, parsedate_to_datetime(given).timestamp() - time())
+    forms: tuple[Callable[[], float], ...] = (
+        lambda: float(headers.get("retry-after-ms", "")) / 1000,
+        lambda: float(given),
+        lambda: parsedate_to_datetime(given).timestamp() - time(),
+    )
+    for read in forms:
+        with suppress(ValueError):
+            seconds = read()
+            if math.isfinite(seconds):
+                return max(0.0, seconds)
     return None
