@@ -145,5 +145,7 @@ def test_progress_is_shown_once_it_takes_long(monkeypatch: pytest.MonkeyPatch) -
         assert terminal.said == []
         monkeypatch.setattr(module, "_PATIENCE", 0.0)
         progress("plain", 10_000, 40_000)
-    text = "the plain world: 10,000 states, 40,000 edges"
-    assert terminal.said == [text, "started", text, "stopped"]
+        progress("plain", 15_000, 60_000)
+    text = "the plain world: {} states, {} edges"
+    first, second = text.format("10,000", "40,000"), text.format("15,000", "60,000")
+    assert terminal.said == [first, "started", first, second, "stopped"]

@@ -72,8 +72,8 @@ def _guard(_context: click.Context, _option: click.Parameter, name: str | None) 
 
 
 @click.command(help=_HELP)
-@click.option("--calls", type=int, default=2, show_default=True, help="Calls in the plain world.")
-@click.option("--messages", type=int, default=2, show_default=True, help="Messages in it.")
+@click.option("--calls", type=int, default=2, show_default=True, help="Calls in the plain world, 1 to 4.")
+@click.option("--messages", type=int, default=2, show_default=True, help="Messages in it, 1 to 4.")
 @click.option("--drop-guard", callback=_guard, metavar="NAME", help="Explore without this guard.")
 @click.option(
     "--dump-requests",

@@ -30,7 +30,7 @@ MODEL = "model"
 DIALECT = "openai_responses"
 
 CALLS_MAX = MESSAGES_MAX = 4
-"""The largest plain world: with three of each it has 60 thousand states, with four of each millions."""
+"""The largest plain world: three of each are 60 thousand states, four of each 1.3 million (some minutes)."""
 
 
 @frozen
