@@ -2,5 +2,9 @@
 
 story.py     a small language for stories over the pure engine, in the notation of the specification
 snapshot.py  the whole state of an engine as a value, to compare before and after
-referee.py   the specification's rules as questions to a recorded story; knows nothing of the engine's inside
+referee.py   the specification's rules as questions to a whole recorded story
+mistakes.py  engines with a mistake in them, to prove that whoever judges can find one
+replay.py    a counterexample of the explorer, fed again
+live.py      sessions for tests of the runtime
+journals.py  journals that fail, wait and remember
 """
