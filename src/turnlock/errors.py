@@ -15,17 +15,18 @@ class TurnlockError(Exception):
 
 
 class DeclarationError(TurnlockError):
-    """A table of rows that cannot be right: raised when a machine is built, never while one runs.
+    """A table of rows, or a tool, that cannot be right: raised when it is made, never while something runs.
 
     Attributes:
-        table: The name of the table.
+        table: The name of the table, or of the tool.
         problems: One sentence each.
     """
 
-    def __init__(self, table: str, problems: Sequence[str]) -> None:
+    def __init__(self, table: str, problems: Sequence[str], *, sort: str = "table") -> None:
         self.table = table
         self.problems = tuple(problems)
-        super().__init__(f"the {table} table is not valid: " + "; ".join(self.problems))
+        what = f"{table} table" if sort == "table" else f"{sort} {table}"
+        super().__init__(f"the {what} is not valid: " + "; ".join(self.problems))
 
 
 class TransitionRefused(TurnlockError):

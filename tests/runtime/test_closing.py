@@ -381,7 +381,7 @@ async def test_one_session_has_one_writer(autojump_clock: MockClock) -> None:
 
 def test_what_cannot_be_a_session() -> None:
     """Wrong tools, models and histories are refused when the session is made."""
-    with pytest.raises(DeclarationError, match="two tools are named 'a'"):
+    with pytest.raises(DeclarationError, match="two tools have this name"):
         Session(Scripted([]), tools=[a, a])
     with pytest.raises(ValueError, match="give 'openai:MODEL'"):
         Session("gpt-5")

@@ -8,6 +8,7 @@ call's life.
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
@@ -104,6 +105,7 @@ class Tool:
             "description": self.description,
             "parameters": self.parameters,
             "kind": self.kind.value,
+            "strict": self.strict,
         }
 
     def read(self, arguments: str) -> dict[str, Any]:
@@ -114,7 +116,7 @@ class Tool:
         """
         try:
             return self._reader(arguments)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise BadArguments(str(error)) from None
 
 
@@ -161,13 +163,14 @@ def tool(
 
     Args:
         function: An async function, or a plain one, which then runs in a thread.
-        name: Another name.
+        name: Another name; a built-in kind's tool has the kind's.
         description: Another description.
         parameters: A JSON schema of your own; the function then gets what the model sent, unchecked. For a
             built-in kind, what its entry in the request carries beside its type; for ``custom``, the format
             of its input.
-        kind: The kind of call that it answers. A tool that is named like a built-in kind (``local_shell``,
-            ``shell``, ``apply_patch``, ``computer``, ``tool_search``) answers that kind.
+        kind: The kind of call that it answers. Calls of a built-in kind (``local_shell``, ``shell``,
+            ``apply_patch``, ``computer``, ``tool_search``) go to the tool that is given its name, here or by
+            ``name=``. A function that merely is called so stays a function.
         deadline: Seconds it may run; None for no deadline. Default: the session's.
         idle_deadline: Seconds it may run without output or progress. Default: the session's.
         exclusive: Run it alone.
@@ -180,16 +183,12 @@ def tool(
     """
 
     def make(function: Function) -> Tool:
-        tool_name = str(name or getattr(function, "__name__", ""))
-        if not _NAME.fullmatch(tool_name):
-            raise DeclarationError(
-                "tool", [f"{tool_name!r} is no name for a tool: 1 to 64 letters, digits, _ or -; give name="]
-            )
-        if kind is not None:
-            answered = CallKind(kind)
-        else:
-            answered = CallKind(tool_name) if tool_name in BUILT_IN else CallKind.FUNCTION
-        signature = Signature.of(function, lenient=answered in BUILT_IN)
+        tool_name, answered = _identity(function, name, kind)
+        for seconds in (deadline, idle_deadline):
+            if isinstance(seconds, (int, float)) and not 0 < seconds < math.inf:
+                problem = f"{seconds} is no deadline: give seconds above 0, or None for no limit"
+                raise DeclarationError(tool_name, [problem], sort="tool")
+        signature = Signature.of(function, tool_name, lenient=answered in BUILT_IN)
         told: Mapping[str, Any] = parameters or {}
         reader: Reader = read_object
         if answered is CallKind.CUSTOM:
@@ -217,6 +216,29 @@ def tool(
     return make if function is None else make(function)
 
 
+def _identity(function: Function, name: str | None, kind: CallKind | str | None) -> tuple[str, CallKind]:
+    """What a tool is called, and the kind of call that it answers.
+
+    Raises:
+        DeclarationError: One of them cannot be.
+    """
+    if kind is not None and kind not in tuple(CallKind):
+        problem = f"{str(kind)!r} is no kind of call: give one of {', '.join(CallKind)}"
+        raise DeclarationError(str(name or getattr(function, "__name__", "")), [problem], sort="tool")
+    if kind in BUILT_IN:
+        if name not in {None, kind}:
+            problem = f"calls of kind {kind} go to the tool of that name: leave out name="
+            raise DeclarationError(str(name), [problem], sort="tool")
+        return str(kind), CallKind(kind)
+    made = str(name or getattr(function, "__name__", ""))
+    if not _NAME.fullmatch(made):
+        problem = "a name has 1 to 64 letters, digits, _ or -: give name="
+        raise DeclarationError(repr(made), [problem], sort="tool")
+    if kind is None:  # not by the function's own name: one that is called `shell` is a function like others
+        kind = CallKind(made) if name in BUILT_IN else CallKind.FUNCTION
+    return made, CallKind(kind)
+
+
 def as_tools(tools: Sequence[Tool | Function]) -> dict[str, Tool]:
     """Tools by name; plain functions become tools.
 
@@ -227,6 +249,7 @@ def as_tools(tools: Sequence[Tool | Function]) -> dict[str, Tool]:
     for given in tools:
         made = given if isinstance(given, Tool) else tool(given)
         if made.name in named:
-            raise DeclarationError("tool", [f"two tools are named {made.name!r}: give one of them name="])
+            problem = "two tools have this name: give one of them name="
+            raise DeclarationError(made.name, [problem], sort="tool")
         named[made.name] = made
     return named

@@ -1,7 +1,8 @@
 """Commands of the system as tools run them: own process group, output kept as it comes, TERM then KILL.
 
-A command that is cancelled has its whole group asked to end, and killed when its time is up; what it printed
-until then has been given to the call (R7), so that the model learns of it.
+The group ends with its command: when the command has ended, when it is cancelled, or when its tool's time is
+up, whatever it has started and left behind is asked to end, and killed when its own time is up. Until then
+what is printed is given to the call (R7), so that the model learns of it.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ import codecs
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 import trio
-from attrs import frozen
+from attrs import define, field, frozen
 
-from turnlock.tools.context import find_call
+from turnlock.tools.context import ToolContext, find_call
 
 _CHUNK = 64 * 1024
+_LOOK = 0.05  # seconds of silence after which we look whether there is anybody left to say something
 
 
 @frozen
@@ -50,11 +52,14 @@ async def run_command(
 ) -> ProcessResult:
     """Run a command to its end; from a tool, what it prints is given to the call as it comes.
 
+    What it leaves running in the background is ended with it; to outlive it, a process needs a session of its
+    own (``setsid``), and its output somewhere else.
+
     Args:
         command: A list of words, or one string for the system's shell.
         cwd: The folder to run it in.
         env: Variables beside those of this process.
-        grace: Seconds between asking the group to end and killing it, when the tool is stopped.
+        grace: Seconds between asking the group to end and killing it.
 
     Raises:
         OSError: It cannot be started.
@@ -67,34 +72,80 @@ async def run_command(
         stderr=subprocess.STDOUT,
         cwd=cwd,
         env={**os.environ, **env} if env else None,
-        start_new_session=True,  # a group of its own: what it started dies with it
+        start_new_session=True,  # a group of its own
     )
-    printed: list[str] = []
-    call = find_call()
-    decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
     assert process.stdout is not None
-    exit_code: int | None = None
+    printed = _Printed(process.stdout, find_call())
     try:
-        async with process.stdout as stream:
-            while chunk := await stream.receive_some(_CHUNK):
-                text = decode(chunk)
-                printed.append(text)
-                if call is not None:
-                    call.output(text)
-            exit_code = await process.wait()
+        # Its end is the end of the command. The end of its output may never come: a process that it has left
+        # in the background holds the pipe.
+        while await printed.receive() or process.poll() is None:
+            if printed.ended:
+                await process.wait()
     finally:
-        if exit_code is None:
-            with trio.CancelScope(shield=True):
-                await _end_group(process, grace)
-    return ProcessResult("".join(printed), exit_code)
+        with trio.CancelScope(shield=True):
+            await _end_group(process, printed, grace)
+            await process.stdout.aclose()
+    return ProcessResult(printed.text, process.returncode or 0)
 
 
-async def _end_group(process: trio.Process, grace: float) -> None:
-    """TERM, grace, KILL, to everything that the command started."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    with trio.move_on_after(grace):
-        await process.wait()
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+async def _end_group(process: trio.Process, printed: _Printed, grace: float) -> None:
+    """TERM, grace, KILL, to everything that the command started; what it says by then is kept."""
+    if _signal(process, signal.SIGTERM):
+        with trio.move_on_after(grace):
+            while _signal(process, 0):
+                await printed.receive()
+        _signal(process, signal.SIGKILL)
     await process.wait()
+    while not printed.ended and await printed.receive():  # what stands in the pipe
+        pass
+
+
+def _signal(process: trio.Process, number: int) -> bool:
+    """Signal the group; False when nobody is left in it."""
+    process.poll()  # a command that has ended is in it until somebody takes note of that
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+        return True
+    return False
+
+
+@define
+class _Printed:
+    """What a command prints, given to the call as it comes.
+
+    Attributes:
+        ended: Nobody can print any more.
+    """
+
+    stream: trio.abc.ReceiveStream
+    call: ToolContext | None
+    ended: bool = False
+    _pieces: list[str] = field(factory=list)
+    _decode: Callable[[bytes, bool], str] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "".join(self._pieces)
+
+    async def receive(self) -> bool:
+        """Take what is there; False when nothing has come for a moment, or nothing can come any more."""
+        if self.ended:
+            await trio.sleep(_LOOK)
+            return False
+        chunk: bytes | None = None
+        with trio.move_on_after(_LOOK):
+            chunk = bytes(await self.stream.receive_some(_CHUNK))
+        if chunk is None:
+            return False
+        self.ended = not chunk
+        text = self._decode(chunk, self.ended)
+        if text:
+            self._pieces.append(text)
+            if self.call is not None:
+                self.call.output(text)
+        return not self.ended

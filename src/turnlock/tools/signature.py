@@ -9,6 +9,8 @@ import inspect
 import re
 import typing
 from collections.abc import Callable
+from copy import deepcopy
+from functools import partial
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
@@ -42,32 +44,34 @@ class Signature:
     lenient: bool
 
     @classmethod
-    def of(cls, function: Function, *, lenient: bool) -> Signature:
+    def of(cls, function: Function, name: str, *, lenient: bool) -> Signature:
         """Read a function.
 
         Raises:
             DeclarationError: It cannot be called with arguments by name; the text says what to change.
         """
-        described, about = _read_docstring(inspect.getdoc(function) or "")
-        made = cls(getattr(function, "__name__", "tool"), described, [], None, open=False, lenient=lenient)
-        called = function if inspect.isroutine(function) else type(function).__call__.__get__(function)
+        called, bound = _unwrapped(function)
+        described, about = _read_docstring(inspect.getdoc(called) or "")
+        if not inspect.isroutine(called):  # an object that can be called
+            called = type(called).__call__.__get__(called)
+        made = cls(name, described, [], None, open=False, lenient=lenient)
         try:
             hints = typing.get_type_hints(called, include_extras=True)
-            parameters = inspect.signature(called).parameters.values()
+            parameters = inspect.signature(function).parameters.values()
         except (NameError, TypeError, ValueError) as error:
-            raise DeclarationError(
-                "tool", [f"the signature of {made.name} cannot be read: {error}"]
+            raise made.refused(
+                f"its annotations cannot be read ({error}): they must be names of its module"
             ) from error
         for parameter in parameters:
             hint = hints.get(parameter.name, Any)
-            if hint is ToolContext or (isinstance(hint, type) and issubclass(hint, ToolContext)):
+            if parameter.name in bound:
+                continue  # the host has decided on it: no model may decide otherwise
+            if _is_context(hint):
                 made.context = parameter.name
             elif parameter.kind is parameter.VAR_KEYWORD:
                 made.open = True
             elif parameter.kind in {parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY}:
-                raise DeclarationError(
-                    "tool", [f"{made.name} takes {parameter} by position: models give arguments by name"]
-                )
+                raise made.refused(f"it takes {parameter} by position: models give arguments by name")
             else:
                 if parameter.name in about:
                     hint = Annotated[hint, msgspec.Meta(description=about[parameter.name])]
@@ -77,10 +81,17 @@ class Signature:
                 )
         return made
 
+    def refused(self, problem: str) -> DeclarationError:
+        """The error that says what is wrong with it."""
+        return DeclarationError(self.name, [problem], sort="tool")
+
     def _struct(self) -> type[msgspec.Struct]:
-        return msgspec.defstruct(
-            self.name, self.fields, kw_only=True, forbid_unknown_fields=not (self.open or self.lenient)
-        )
+        try:
+            return msgspec.defstruct(
+                "arguments", self.fields, kw_only=True, forbid_unknown_fields=not (self.open or self.lenient)
+            )
+        except TypeError as error:
+            raise self.refused(f"{error}: give another default, or parameters=") from error
 
     def schema(self) -> dict[str, Any]:
         """The JSON schema of the arguments.
@@ -91,9 +102,9 @@ class Signature:
         try:
             (top,), others = msgspec.json.schema_components([self._struct()])
         except TypeError as error:
-            problem = f"{self.name} has a parameter that JSON cannot say ({error})"
-            raise DeclarationError(
-                "tool", [f"{problem}: annotate it otherwise, or give parameters="]
+            what = str(error).splitlines()[-1]  # what stands before it is for users of msgspec
+            raise self.refused(
+                f"JSON cannot say one of its parameters ({what}): annotate it otherwise, or give parameters="
             ) from error
         schema: dict[str, Any] = others.pop(top["$ref"].rsplit("/", 1)[1])
         schema.pop("title", None)
@@ -104,7 +115,12 @@ class Signature:
     def reader(self) -> Reader:
         """What reads the arguments as the types that the function wants."""
         struct = self._struct()
-        decode = msgspec.json.Decoder(struct).decode
+        try:
+            decode = msgspec.json.Decoder(struct).decode
+        except TypeError as error:
+            raise self.refused(
+                f"JSON cannot say one of its parameters ({error}): annotate it otherwise, or give parameters="
+            ) from error
         names = struct.__struct_fields__
         named = frozenset(names)
 
@@ -120,17 +136,31 @@ class Signature:
     def text_reader(self) -> Reader:
         """For a custom tool: its input is one text, given to the function's one parameter."""
         if len(self.fields) != 1:
-            raise DeclarationError(
-                "tool", [f"{self.name} is a custom tool: give its function one parameter, the text"]
-            )
+            raise self.refused("its kind is custom: give its function one parameter, the text")
         name = self.fields[0][0]
-        return lambda arguments: {name: read_object(arguments)["input"]}
+        return lambda arguments: {name: read_object(arguments).get("input", "")}
+
+
+def _unwrapped(function: Function) -> tuple[Function, frozenset[str]]:
+    """The function inside partial ones, and the parameters that are bound by name."""
+    bound: set[str] = set()
+    while isinstance(function, partial):
+        bound.update(function.keywords)
+        function = function.func
+    return function, frozenset(bound)
+
+
+def _is_context(hint: object) -> bool:
+    """The parameter wants the call's context, or may have it."""
+    if isinstance(hint, type):
+        return issubclass(hint, ToolContext)
+    return any(_is_context(inner) for inner in typing.get_args(hint) if isinstance(inner, type))
 
 
 def _field(default: Any) -> Any:  # noqa: ANN401  # the default of a parameter may be anything
-    """A default that msgspec takes: it copies lists, dicts and sets, and refuses other mutable values."""
+    """A default that msgspec takes, made anew for each call: a tool may change its arguments."""
     if isinstance(default, (list, dict, set)) and default:
-        return msgspec.field(default_factory=lambda: default)
+        return msgspec.field(default_factory=lambda: deepcopy(default))
     return default
 
 
