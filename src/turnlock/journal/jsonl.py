@@ -2,16 +2,19 @@
 
 It is the record that the origin story lacked: what came in, what left, when. A file may hold several
 sessions, one after the other. Lines are written whole and synced before ``append`` returns, in a thread, so
-that a slow disk does not stop the event loop.
+that a slow disk does not stop the event loop; when they cannot be, the file is cut back to what it was.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 import trio
@@ -28,10 +31,13 @@ except ImportError:  # pragma: no cover  # not a POSIX system: the file is then 
 
 
 @define(eq=False)
-class _File:
-    stream: BinaryIO
+class _Writer:
+    """The session that writes to the file."""
+
     session: str
     epoch: int
+    stream: FileIO | None = None  # None while it is being opened
+    sequence: int = 1  # of the next entry
 
 
 @define(eq=False)
@@ -45,7 +51,8 @@ class JsonlJournal:
 
     path: Path = field(converter=Path)
     sync: bool = True
-    _open: _File | None = field(init=False, default=None)
+    _epochs: int = field(init=False, default=0)
+    _writer: _Writer | None = field(init=False, default=None)
 
     keeps_requests = True
 
@@ -55,51 +62,74 @@ class JsonlJournal:
         Raises:
             JournalError: The file cannot be written, or another session writes to it.
         """
-        if self._open is not None:
+        if self._writer is not None:
             raise JournalError(
-                f"{self.path} is in use by session {self._open.session}: give each its own file"
+                f"{self.path} is in use by session {self._writer.session}: give each its own file"
             )
-        self._open = await trio.to_thread.run_sync(self._acquire, session)
-        return self._open.epoch
+        self._epochs += 1
+        self._writer = writer = _Writer(session, self._epochs)
+        try:
+            writer.stream, writer.sequence = await trio.to_thread.run_sync(self._acquire, session)
+        except BaseException:
+            self._writer = None
+            raise
+        return writer.epoch
 
-    def _acquire(self, session: str) -> _File:
+    def _acquire(self, session: str) -> tuple[FileIO, int]:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            stream = self.path.open("ab")
+            stream = self.path.open("ab", buffering=0)
         except OSError as error:
             raise JournalError(f"{self.path} cannot be written: {error.strerror}") from error
-        if fcntl is not None:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                stream.close()
-                raise JournalError(
-                    f"{self.path} is in use by another session: give each its own file"
-                ) from error
-        if stream.tell() and not _ends_with_newline(self.path):
-            stream.write(b"\n")  # a torn last line of a session that was killed stays a line of its own
-        return _File(stream, session, epoch=1)
+        try:
+            if fcntl is not None:
+                try:
+                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    problem = f"{self.path} is in use by another session: give each its own file"
+                    raise JournalError(problem) from error
+            if not stream.tell():
+                return stream, 1
+            written = self.path.read_bytes()
+            sequence = 1
+            if msgspec.json.encode(session) in written:
+                sequence += sum(record["session"] == session for record in read_jsonl(self.path))
+            if not written.endswith(b"\n"):
+                stream.write(b"\n")  # a torn last line of a session that was killed stays a line of its own
+        except BaseException:
+            stream.close()
+            raise
+        return stream, sequence
 
     async def append(self, session: str, epoch: int, sequence: int, entries: Sequence[Entry]) -> None:
         """Write one line per entry; see ``Journal``."""
-        file = self._open
-        if file is None or file.session != session or file.epoch != epoch:
+        writer = self._writer
+        if writer is None or writer.session != session or writer.epoch != epoch or writer.stream is None:
             raise JournalError(f"{self.path} is not open for session {session}")
+        if sequence != writer.sequence:
+            raise JournalError(
+                f"{self.path}: the next entry of session {session} has the number {writer.sequence}, "
+                f"not {sequence}"
+            )
         now = datetime.now(UTC).isoformat(timespec="microseconds")
         lines = b"".join(
-            msgspec.json.encode({"seq": sequence + n, "session": session, "time": now, **to_record(entry)})
-            + b"\n"
+            _line({"seq": sequence + n, "session": session, "time": now, **to_record(entry)})
             for n, entry in enumerate(entries)
         )
-        await trio.to_thread.run_sync(self._write, file.stream, lines)
+        await trio.to_thread.run_sync(self._write, writer.stream, lines)
+        writer.sequence += len(entries)
 
-    def _write(self, stream: BinaryIO, lines: bytes) -> None:
+    def _write(self, stream: FileIO, lines: bytes) -> None:
+        size = os.fstat(stream.fileno()).st_size
         try:
-            stream.write(lines)
-            stream.flush()
+            rest = memoryview(lines)
+            while rest:
+                rest = rest[stream.write(rest) :]
             if self.sync:
                 os.fsync(stream.fileno())
         except OSError as error:
+            with suppress(OSError):  # all or nothing
+                stream.truncate(size)
             raise JournalError(f"{self.path} cannot be written: {error.strerror}") from error
 
     async def read(self, session: str) -> Sequence[Entry]:
@@ -109,10 +139,18 @@ class JsonlJournal:
 
     async def release(self, session: str, epoch: int) -> None:
         """Close the file."""
-        file = self._open
-        if file is not None and file.session == session and file.epoch == epoch:
-            self._open = None
-            file.stream.close()
+        writer = self._writer
+        if writer is not None and writer.session == session and writer.epoch == epoch:
+            self._writer = None
+            if writer.stream is not None:
+                writer.stream.close()
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(record) + b"\n"
+    except UnicodeEncodeError:  # half an emoji, as a cut answer leaves one: JSON can say it in ASCII alone
+        return json.dumps(msgspec.to_builtins(record)).encode() + b"\n"
 
 
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
@@ -132,8 +170,8 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            record = msgspec.json.decode(line)
-        except msgspec.DecodeError as error:
+            record = json.loads(line)
+        except ValueError as error:
             if torn is not None:
                 raise JournalError(f"{path}, {torn}") from error
             torn = f"line {number} is no record: {error}"
@@ -144,9 +182,3 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
             raise JournalError(f"{path}, {torn}")
         torn = None
         yield record
-
-
-def _ends_with_newline(path: Path) -> bool:
-    with path.open("rb") as stream:
-        stream.seek(-1, os.SEEK_END)
-        return stream.read(1) == b"\n"

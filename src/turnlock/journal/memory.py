@@ -36,17 +36,22 @@ class MemoryJournal:
 
     async def append(self, session: str, epoch: int, sequence: int, entries: Sequence[Entry]) -> None:
         """Append entries; see ``Journal``."""
-        log = self._logs[session]
-        if epoch != log.epoch or sequence != len(log.entries) + 1:
-            raise JournalError(f"session {session}: another writer has taken over")
+        log = self._owned(session, epoch)
+        if sequence != len(log.entries) + 1:
+            raise JournalError(
+                f"session {session}: the next entry has the number {len(log.entries) + 1}, not {sequence}"
+            )
         log.entries.extend(entries)
 
     def writer(self, session: str, epoch: int) -> Callable[[Entry], object]:
         """What appends one entry, at once; see ``InstantJournal``."""
-        log = self._logs[session]
-        if epoch != log.epoch or not log.owned:
-            raise JournalError(f"session {session}: another writer has taken over")
-        return log.entries.append
+        return self._owned(session, epoch).entries.append
+
+    def _owned(self, session: str, epoch: int) -> _Log:
+        log = self._logs.get(session)
+        if log is None or epoch != log.epoch or not log.owned:
+            raise JournalError(f"session {session}: not its owner, or not any more")
+        return log
 
     async def read(self, session: str) -> Sequence[Entry]:
         """Every entry of a session, in order."""
@@ -54,6 +59,6 @@ class MemoryJournal:
 
     async def release(self, session: str, epoch: int) -> None:
         """Give up ownership."""
-        log = self._logs[session]
-        if log.epoch == epoch:
+        log = self._logs.get(session)
+        if log is not None and log.epoch == epoch:
             log.owned = False

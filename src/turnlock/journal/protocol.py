@@ -73,7 +73,7 @@ class Journal(Protocol):
         """Become the one writer of this session.
 
         Returns:
-            The epoch of this ownership; a later owner has a higher one.
+            The epoch of this ownership; a later one through the same journal has a higher one.
 
         Raises:
             JournalError: Somebody else owns it.

@@ -40,10 +40,11 @@ def from_record(record: Mapping[str, Any]) -> Entry:
     Raises:
         JournalError: The record is of an unknown type, or does not fit it.
     """
-    cls = _ENTRIES.get(record.get("type", ""))
+    cls = _ENTRIES.get(str(record.get("type")))
     if cls is None:
         raise JournalError(f"unknown record type {record.get('type')!r}: a later release may have written it")
-    data = {name: value for name, value in record.items() if name != "type"}
+    known = attrs.fields_dict(cls)
+    data = {name: value for name, value in record.items() if name in known}
     try:
         if cls is RequestSent:
             return RequestSent(data["at"], data["request"], msgspec.json.encode(data["body"]))
@@ -58,7 +59,7 @@ def from_record(record: Mapping[str, Any]) -> Entry:
             data["notes"] = msgspec.convert(data["notes"], dict[StopReason, str])
             return SessionOpened(**data)
         entry: Entry = msgspec.convert(data, cls)
-    except (msgspec.ValidationError, KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise JournalError(f"a {cls.__name__} record is not readable: {error}") from error
     return entry
 

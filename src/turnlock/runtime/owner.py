@@ -21,7 +21,7 @@ from attrs import define, field
 from trio.lowlevel import enable_ki_protection
 
 from turnlock.engine import Engine, Input
-from turnlock.errors import SessionClosed, TransitionRefused
+from turnlock.errors import JournalError, SessionClosed, TransitionRefused
 from turnlock.journal import Entry, InstantJournal, Journal
 
 
@@ -45,6 +45,7 @@ class Owner:
         performer: Whose methods they are.
         spawn: Starts a task of the session.
         failed: Called with the error that stops the owner.
+        may_be_known: The id is the host's choice: there may be a record of it.
         taken: The input whose commands are being performed.
         ended: The record was given up.
         error: Why the owner stopped, once it failed.
@@ -57,6 +58,7 @@ class Owner:
     performer: object
     spawn: Callable[..., None]
     failed: Callable[[BaseException], None]
+    may_be_known: bool
     taken: Input | None = field(default=None, init=False)
     ended: trio.Event = field(factory=trio.Event, init=False)
     error: BaseException | None = field(default=None, init=False)
@@ -80,10 +82,12 @@ class Owner:
         """Acquire the session's record, write the first entry, and start to apply what is posted.
 
         Raises:
-            JournalError: The record is owned by somebody else, or cannot be written.
+            JournalError: The record is owned by somebody else, cannot be written, or is not empty.
         """
         self._epoch = await self.journal.acquire(self.session)
         try:
+            if self.may_be_known:
+                await self._refuse_second_life()
             if isinstance(self.journal, InstantJournal):
                 self._write = self.journal.writer(self.session, self._epoch)
                 self._write(first)
@@ -93,6 +97,11 @@ class Owner:
         except BaseException:
             await self._release()
             raise
+
+    async def _refuse_second_life(self) -> None:
+        """Two sessions under one id would share ordinals, and the idempotency keys made of them (R2)."""
+        if await self.journal.read(self.session):
+            raise JournalError(f"session {self.session} has a record already: give the new one another id")
 
     async def close(self) -> None:
         """Apply everything that was posted, and give the record up."""

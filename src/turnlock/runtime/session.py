@@ -93,13 +93,14 @@ class Session:
             nursery: Where tools run. A session that makes its own waits at its end for tools that do not
                 stop; with a nursery of the host, the host does.
             note: What the model reads after an interruption; None leaves it out.
-            id: The session's id; default: a new one.
+            id: The session's id; default: a new one. The journal must not have a record of it.
 
         Raises:
             DeclarationError: A tool cannot be told to a model.
             ValueError: The model's name is not known, or the history is not complete.
         """
         self.id = id or uuid.uuid4().hex
+        self._named = id is not None
         self.limits = limits or Limits()
         self._model, self._owns_model = (resolve(model), True) if isinstance(model, str) else (model, False)
         self._tools = as_tools(tools)
@@ -164,7 +165,9 @@ class Session:
             watchdog,
             self._journal.keeps_requests,
         )
-        self._owner = owner = Owner(engine, self._journal, self.id, PERFORM, conductor, spawn, conductor.fail)
+        self._owner = owner = Owner(
+            engine, self._journal, self.id, PERFORM, conductor, spawn, conductor.fail, self._named
+        )
         self._supervisor = Supervisor(
             self.id,
             self.limits,
