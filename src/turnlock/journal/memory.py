@@ -60,5 +60,6 @@ class MemoryJournal:
     async def release(self, session: str, epoch: int) -> None:
         """Give up ownership."""
         log = self._logs.get(session)
-        if log is not None and log.epoch == epoch:
+        if log is not None and log.epoch == epoch and log.owned:
             log.owned = False
+            log.entries = log.entries.copy()  # what the writer of before still appends is in no record
