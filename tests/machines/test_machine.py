@@ -98,15 +98,41 @@ def test_lean_and_stock_agree_on_alternatives() -> None:
     assert_alike(ALTERNATIVES)
 
 
-def test_automatic_events_are_tried_once_in_the_order_of_the_rows() -> None:
-    """The engine tries events, and an event tries all its rows: it is listed at the first of them."""
-    machine = TableMachine(ALTERNATIVES, check=False)
-    assert [event for event, _ in machine.automatic[TurnState.IDLE]] == [TurnEvent.BEGIN, TurnEvent.SETTLE]
-    assert machine.automatic[TurnState.RESPONDING] == ()
-    sound = TableMachine(TURN)
-    assert sound.automatic[TurnState.SETTLING] == tuple(
-        (event, sound.triggers[event]) for event in (TurnEvent.DISPATCH, TurnEvent.FINISH)
-    )
+@pytest.mark.parametrize("table", [*TABLES, ALTERNATIVES], ids=lambda table: table.name)
+def test_automatic_rows_are_tried_as_their_events_would_be(table: Table) -> None:
+    """In each state and for each value of the guards the mover does what firing event by event does."""
+    machine, stock = TableMachine(table, check=False), Machine(**as_transitions(table))
+    for state, answers in product(table.states, every_answer(table)):
+        fired, moved = Puppet(state, answers), Puppet(state, answers)
+        events = table.automatic_events()[state]
+        first = next((event for event in events if stock.events[event.value].trigger(fired)), None)
+        mover = machine.movers[state]
+        assert (mover is None) is (not events)
+        assert (mover and mover(moved)) is first, (state, answers)
+        assert moved.state is fired.state
+        assert Stepper(()).move(machine, Puppet(state, answers)) is first
+
+
+def test_an_automatic_event_tries_all_its_rows() -> None:
+    """An event is tried at the place of its first row, with the rows that are declared further down."""
+    events = ALTERNATIVES.automatic_events()
+    assert events[TurnState.IDLE] == (TurnEvent.BEGIN, TurnEvent.SETTLE)
+    assert events[TurnState.RESPONDING] == ()
+
+
+def test_a_guard_that_rows_share_is_asked_once() -> None:
+    """What a turn waits for most is asked first, and by no row again."""
+    asked: list[str] = []
+
+    class Asked(Puppet):
+        def __getattr__(self, guard: str) -> bool:
+            asked.append(guard)
+            return self.answers[guard]
+
+    mover = TableMachine(TURN).movers[TurnState.SETTLING]
+    assert mover is not None
+    assert mover(Asked(TurnState.SETTLING, {"all_terminal": False})) is None
+    assert asked == ["all_terminal"]
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
@@ -130,6 +156,7 @@ def looks(subject: object) -> bool:
         ({"prepare": "log"}, "start has a callback: the lean trigger runs none"),
         ({"unless": "may_start"}, "a guard of start is no plain name of an attribute"),
         ({"conditions": looks}, "a guard of start is no plain name of an attribute"),
+        ({"conditions": "not a name"}, "a guard of start is no plain name of an attribute"),
         ({"conditions": ["may_start", looks]}, "a guard of start is no plain name of an attribute"),
         ({"dest": None}, "start has no destination: name the same state"),
     ],

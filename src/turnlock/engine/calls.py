@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from enum import StrEnum
-from heapq import heappop, heappush
+from heapq import heappush
 
 from attrs import define, field
 
@@ -151,20 +151,6 @@ class Registry:
             if invocation.policy.exclusive and next(iter(self.open)) < invocation.ordinal:
                 return Wait.EARLIER
         return None
-
-    def next_requested(self) -> Invocation | None:
-        """The first requested call that is worth trying."""
-        ready = self.ready
-        while ready:
-            invocation = self.open.get(ready[0])
-            if invocation is not None and invocation.state is InvocationState.REQUESTED:
-                return invocation
-            heappop(ready)
-        return None
-
-    def drop_first(self) -> None:
-        """The first call of ``ready`` has started, or waits for its approval."""
-        heappop(self.ready)
 
     def approve(self, invocation: Invocation) -> None:
         """A call has its approval."""

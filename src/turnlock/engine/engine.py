@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from heapq import heappop
 from types import MappingProxyType
 from typing import Any
 
@@ -41,6 +42,7 @@ from turnlock.machines import (
     TURN_MACHINE,
     InvocationEvent,
     InvocationState,
+    Mover,
     Observer,
     Stepper,
     TableMachine,
@@ -100,6 +102,7 @@ class Engine:
     turn: Turn = field(init=False)
     stepper: Stepper = field(init=False)
     requests: int = field(init=False, default=0)
+    _movers: Mapping[StrEnum, Mover | None] = field(init=False)
     _out: list[Command] = field(init=False, factory=list)
     _now: float = field(init=False, default=0.0)
 
@@ -107,6 +110,7 @@ class Engine:
         self.registry = Registry(self.limits.parallel)
         self.turn = Turn(self.registry, self.inbox, self.limits.max_requests)
         self.stepper = Stepper(self.registry.open)
+        self._movers = self.turn_machine.movers
 
     @classmethod
     def with_history(
@@ -145,7 +149,7 @@ class Engine:
         _HANDLERS[type(input)](self, input)
         if self.registry.ready:
             self._start_calls()
-        if self.turn_machine.automatic[self.turn.state]:
+        if self._movers[self.turn.state] is not None:
             self._move_turn()
         return out
 
@@ -166,28 +170,28 @@ class Engine:
     def _start_calls(self) -> None:
         """Try the automatic rows of the requested calls, in call order."""
         registry, machine, stepper = self.registry, self.invocation_machine, self.stepper
-        while (invocation := registry.next_requested()) is not None:
-            for event, trigger in machine.automatic[invocation.state]:
-                if stepper.fire(machine, invocation, event) if stepper.observe else trigger(invocation):
+        ready, movers = registry.ready, machine.movers
+        while ready:
+            invocation = registry.open.get(ready[0])
+            mover = None if invocation is None else movers[invocation.state]
+            if invocation is not None and mover is not None:  # else it is requested no longer
+                if stepper.move(machine, invocation) if stepper.observe else mover(invocation):
                     registry.running += 1
                     self._out.append(commands.StartCall(invocation))
-                    break
-            else:
-                # Only a missing approval lets later calls pass; whatever else keeps this one keeps them.
-                if invocation.approved:
-                    break
-            registry.drop_first()
+                elif invocation.approved:
+                    # Only a missing approval lets later calls pass; whatever else keeps this one keeps them.
+                    return
+            heappop(ready)
 
     def _move_turn(self) -> None:
         """Try the automatic rows of the turn, in the order of the table, to a fixed point."""
-        turn, machine, stepper = self.turn, self.turn_machine, self.stepper
+        turn, machine, stepper, movers = self.turn, self.turn_machine, self.stepper, self._movers
         for _ in range(_MOVES_MAX):
-            for event, trigger in machine.automatic[turn.state]:
-                if stepper.fire(machine, turn, event) if stepper.observe else trigger(turn):
-                    _ACTIONS[event](self)
-                    break
-            else:
+            mover = movers[turn.state]
+            event = mover and (stepper.move(machine, turn) if stepper.observe else mover(turn))
+            if event is None:
                 return
+            _ACTIONS[event](self)
         raise InputError("the automatic rows reach no fixed point: the table is not sound")
 
     def _fire_turn(self, event: TurnEvent) -> None:

@@ -4,7 +4,8 @@ Layout, bottom up:
 
     rows.py        Row and Table: what a declaration is made of
     checks.py      what a declaration must fulfil before a machine is made of it
-    machine.py     rows -> one shared ``transitions`` machine per table, with a lean trigger
+    compiled.py    rows -> functions: how a state moves
+    machine.py     rows -> one shared ``transitions`` machine per table, fired by these functions
     steps.py       fire(): the one door through which a state moves, and its typed refusal
     invocation.py  the table of one tool call
     turn.py        the table of the turn
@@ -22,6 +23,7 @@ objects answer them.
 """
 
 from turnlock.machines.checks import find_problems as find_problems, validate as validate
+from turnlock.machines.compiled import Mover as Mover
 from turnlock.machines.invocation import (
     INVOCATION as INVOCATION,
     INVOCATION_MACHINE as INVOCATION_MACHINE,

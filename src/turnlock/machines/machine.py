@@ -5,23 +5,24 @@ subject that compares equal to an earlier one, keeps references and scans all of
 on an object that has a ``state`` and answers the guards' names as attributes.
 
 The lean trigger. ``transitions`` resolves and logs several callbacks per event; a turn pays for it four to
-six times per call (about 5 microseconds an event, against 0.2 here). ``LeanEvent`` keeps beside the stock
-rows a dict ``{state: ((guards, dest), ...)}`` and walks that. It is still an event of a ``transitions``
+six times per call (about 5 microseconds an event). ``LeanEvent`` is still an event of a ``transitions``
 machine: the stock rows are there, the library's own ``MachineError`` is raised, and a product test over
-states x events x guard values holds both equal in result, state and error. What the lean trigger would not
-honour (callbacks of any sort, ``unless``) is refused when it is declared.
+states x events x guard values holds both equal in result, state and error; but what fires is a function that
+was compiled from the rows. What that would not honour (callbacks of any sort, ``unless``) is refused when it
+is declared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from enum import StrEnum
+from collections.abc import Mapping
+from enum import Enum, StrEnum
 from typing import Any, NoReturn
 
 from transitions import Event, Machine, MachineError, State, Transition
 
 from turnlock.errors import DeclarationError
 from turnlock.machines.checks import validate
+from turnlock.machines.compiled import Move, Mover, Trigger, compile_mover, compile_trigger
 from turnlock.machines.rows import Table
 
 
@@ -49,19 +50,16 @@ def as_transitions(table: Table) -> dict[str, Any]:
     }
 
 
-Trigger = Callable[[Any], bool]
-
-
 class LeanEvent(Event):
-    """An event whose trigger walks the rows of the current state and nothing else.
+    """An event that is fired by a function made of its rows, and by nothing else.
 
-    Beside the stock rows it keeps ``{state: ((guards, dest), ...)}``. The values of the states are what a
-    subject holds in ``state``; the guards are names of its attributes.
+    The values of the states are what a subject holds in ``state``; the guards are names of its attributes.
     """
 
     def __init__(self, name: str, machine: Machine) -> None:
         super().__init__(name, machine)
-        self._lean: dict[Any, tuple[tuple[tuple[str, ...], Any], ...]] = {}
+        self.moves: dict[Enum, tuple[Move, ...]] = {}
+        self.fire: Trigger | None = None
 
     def add_transition(self, transition: Transition) -> None:
         """Keep the row in both forms; refuse what the lean trigger would not honour."""
@@ -72,7 +70,10 @@ class LeanEvent(Event):
             raise DeclarationError(
                 self.machine.name, [f"{self.name} has a callback: the lean trigger runs none"]
             )
-        if len(guards) < len(transition.conditions) or not all(c.target for c in transition.conditions):
+        plain = all(condition.target for condition in transition.conditions) and all(
+            guard.isidentifier() for guard in guards
+        )
+        if len(guards) < len(transition.conditions) or not plain:
             raise DeclarationError(
                 self.machine.name, [f"a guard of {self.name} is no plain name of an attribute"]
             )
@@ -81,9 +82,16 @@ class LeanEvent(Event):
                 self.machine.name, [f"{self.name} has no destination: name the same state"]
             )
         super().add_transition(transition)
-        source = self.machine.get_state(transition.source).value
-        row = (guards, self.machine.get_state(transition.dest).value)
-        self._lean[source] = (*self._lean.get(source, ()), row)
+        source: Enum = self.machine.get_state(transition.source).value
+        move = Move(guards, self.machine.get_state(transition.dest).value, result=True)
+        self.moves[source] = (*self.moves.get(source, ()), move)
+        self.fire = None
+
+    def compiled(self) -> Trigger:
+        """The function that fires it."""
+        if self.fire is None:
+            self.fire = compile_trigger(self.moves, self._refuse)
+        return self.fire
 
     def trigger(self, model: Any, *_args: Any, **_kwargs: Any) -> bool:
         """Move the subject by the first row whose guards are all true.
@@ -94,18 +102,7 @@ class LeanEvent(Event):
         Raises:
             MachineError: No row of this event starts in the subject's state.
         """
-        try:
-            rows = self._lean[model.state]
-        except KeyError:
-            self._refuse(model)
-        for guards, dest in rows:
-            for guard in guards:
-                if not getattr(model, guard):
-                    break
-            else:
-                model.state = dest
-                return True
-        return False
+        return self.compiled()(model)
 
     def _refuse(self, model: Any) -> NoReturn:
         """The same error with the same words as the stock event."""
@@ -120,9 +117,9 @@ class TableMachine(Machine):
 
     Attributes:
         table: The declaration that it was made from.
-        triggers: For each event the bound function that fires it on a subject.
-        automatic: For each state the automatic events that leave it, in the order of the rows, with their
-            triggers.
+        triggers: For each event the function that fires it on a subject.
+        movers: For each state the function that tries the automatic rows that leave it, in their order, and
+            gives the event that moved the subject, or None; None for a state without automatic rows.
     """
 
     event_cls = LeanEvent
@@ -141,13 +138,24 @@ class TableMachine(Machine):
             validate(table)
         super().__init__(**as_transitions(table))
         self.table = table
-        for event in table.events:
-            if (
-                event.value not in self.events
-            ):  # only in a mutant: an event without rows is refused everywhere
-                self.events[event.value] = self._create_event(event.value, self)
-        self.triggers = {event: self.events[event.value].trigger for event in table.events}
-        self.automatic: Mapping[StrEnum, tuple[tuple[StrEnum, Trigger], ...]] = {
-            state: tuple((event, self.triggers[event]) for event in events)
-            for state, events in table.automatic_events().items()
+        events = {event: self._lean(event) for event in table.events}
+        self.triggers = {event: lean.compiled() for event, lean in events.items()}
+        self.movers: Mapping[StrEnum, Mover | None] = {
+            state: compile_mover(
+                [
+                    Move(move.guards, move.dest, event)
+                    for event in tried
+                    for move in events[event].moves[state]
+                ]
+            )
+            if tried
+            else None
+            for state, tried in table.automatic_events().items()
         }
+
+    def _lean(self, event: StrEnum) -> LeanEvent:
+        found = self.events.get(event.value)
+        if found is None:  # only in a mutant: an event without rows is refused everywhere
+            found = self.events[event.value] = self._create_event(event.value, self)
+        assert isinstance(found, LeanEvent)
+        return found

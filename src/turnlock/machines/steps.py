@@ -95,6 +95,17 @@ class Stepper:
             self._witness(Verdict.ACCEPTED if moved else Verdict.WAITING, machine, subject, source, event)
         return moved
 
+    def move(self, machine: TableMachine, subject: Subject) -> StrEnum | None:
+        """Try the automatic rows of the subject's state, one event after the other, and let each be seen.
+
+        Returns:
+            The event that moved it; None when a guard of each says "not yet".
+        """
+        for event in machine.table.automatic_events()[subject.state]:
+            if self.fire(machine, subject, event):
+                return event
+        return None
+
     def _witness(
         self, verdict: Verdict, machine: TableMachine, subject: Subject, source: StrEnum, event: StrEnum
     ) -> None:

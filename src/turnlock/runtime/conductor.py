@@ -41,6 +41,7 @@ from turnlock.runtime.streams import EventStream
 from turnlock.runtime.supervisor import Run, Supervisor
 from turnlock.runtime.watchdog import Watchdog
 from turnlock.tools import BadArguments, Tool, tool
+from turnlock.tools.declare import BUILT_IN
 from turnlock.tools.output import describe, spool
 
 
@@ -220,11 +221,11 @@ class Conductor:
         return policy
 
     def _find(self, call: Call) -> Tool | None:
-        if call.kind is CallKind.MCP_APPROVAL:
-            return _MCP_APPROVAL
-        plain = call.kind is CallKind.FUNCTION or call.kind is CallKind.CUSTOM
-        found = self.tools.get(call.name if plain else call.kind)
-        return found if found is not None and found.kind is call.kind else None
+        kind = call.kind
+        found = self.tools.get(kind if kind in BUILT_IN else call.name)
+        if found is not None and found.kind is kind:
+            return found
+        return _MCP_APPROVAL if kind is CallKind.MCP_APPROVAL else None
 
     # ── requests ────────────────────────────────────────────────────────────────────────────────────
 
@@ -310,14 +311,15 @@ class Conductor:
     def _on_call_ended(self, command: commands.CallEnded) -> None:
         invocation = command.invocation
         ordinal = invocation.call.ordinal
-        self._read.pop(ordinal, None)
+        if self._read:  # nobody has run it
+            self._read.pop(ordinal, None)
         if self._asking:
             self._stop_asking(ordinal, "the call is over")
-        spooled = self._spooled.pop(ordinal) if ordinal in self._spooled else None
         if self.log.on and invocation.outcome is not None:
             self.log.debug(
                 "call.ended", turn=self.record.number, **about(invocation), cause=invocation.outcome.cause
             )
+        spooled = self._spooled.pop(ordinal, None) if self._spooled else None
         if self.listened:
             self.tell(events.CallEnded(self.record.number, invocation, spooled))
 

@@ -64,17 +64,19 @@ class Owner:
     error: BaseException | None = field(default=None, init=False)
     _epoch: int = field(default=0, init=False)
     _sequence: int = field(default=1, init=False)
-    _write: Callable[[Entry], object] | None = field(
-        default=None, init=False
-    )  # where appending takes no time
+    _write: Callable[[Entry], object] | None = field(default=None, init=False)  # for an instant journal
     _applying: bool = field(default=False, init=False)
     _inbox: list[Input] = field(factory=list, init=False)
     _notes: list[Entry] = field(factory=list, init=False)
+    _apply: Callable[[Iterable[Input], Callable[[Entry], object] | None], None] = field(init=False)
     _replies: dict[int, Reply] = field(factory=dict, init=False)
     _barriers: list[trio.Event] = field(factory=list, init=False)
     _sleeping: trio.Event | None = field(default=None, init=False)
     _stopping: bool = field(default=False, init=False)
     _over: bool = field(default=False, init=False)  # nothing is applied any more
+
+    def __attrs_post_init__(self) -> None:
+        self._apply = self._applier()
 
     # ── opening and closing ─────────────────────────────────────────────────────────────────────────
 
@@ -126,24 +128,24 @@ class Owner:
         if self._over:
             return
         self._inbox.append(taken)
+        if self._applying:
+            return
         if self._write is None:
             if self._sleeping is not None:
                 self._sleeping.set()
-        elif not self._applying:
-            self._applying = True
-            try:
-                self._apply(self._inbox, self._write)
-                self._inbox.clear()
-            except BaseException as error:  # noqa: BLE001  # raised again, in a task of the session
-                self._fail(error)
-                with suppress(
-                    RuntimeError
-                ):  # the nursery may be closed: then who waits is told, and nobody else
-                    self.spawn(self._raise, name=f"turnlock session {self.session}")
-            finally:
-                self._applying = False
-                if self._barriers:
-                    self._pass_barriers()
+            return
+        self._applying = True
+        try:
+            self._apply(self._inbox, self._write)
+            self._inbox.clear()
+        except BaseException as error:  # noqa: BLE001  # raised again, in a task of the session
+            self._fail(error)
+            with suppress(RuntimeError):  # the nursery may be closed: then who waits is told, nobody else
+                self.spawn(self._raise, name=f"turnlock session {self.session}")
+        finally:
+            self._applying = False
+            if self._barriers:
+                self._pass_barriers()
 
     def note(self, entry: Entry) -> None:
         """Have something recorded that is no input; at the latest with the next batch."""
@@ -190,7 +192,7 @@ class Owner:
                         self._applying = True
                         batch, entries = self._take()
                         await self._append(entries)
-                        self._apply(batch)
+                        self._apply(batch, None)
                         continue
                     self._applying = False
                     self._pass_barriers()
@@ -225,31 +227,40 @@ class Owner:
         await self.journal.append(self.session, self._epoch, self._sequence, entries)
         self._sequence += len(entries)
 
-    def _apply(self, batch: Iterable[Input], write: Callable[[Entry], object] | None = None) -> None:
-        """Feed the engine and perform its commands; ``batch`` may grow meanwhile, if it is the inbox."""
+    def _applier(self) -> Callable[[Iterable[Input], Callable[[Entry], object] | None], None]:
+        """What feeds the engine and performs its commands. A closure: every input would pay for each look-up."""
         receive, perform, performer, replies = (
             self.engine.receive,
             self.perform,
             self.performer,
             self._replies,
         )
-        for taken in batch:
-            if write is not None:
-                write(taken)
-            self.taken = taken
-            try:
-                commands = receive(taken)
-            except TransitionRefused as refused:
-                reply = replies.pop(id(taken), None)
-                if reply is None:
-                    raise  # the runtime's own inputs are always legal: a bug must not go on
-                reply.error = refused
-                reply.done.set()
-                continue
-            for command in commands:
-                perform[type(command)](performer, command)
-            if replies and (reply := replies.pop(id(taken), None)) is not None:
-                reply.done.set()
+
+        def apply(batch: Iterable[Input], write: Callable[[Entry], object] | None) -> None:
+            for taken in batch:  # which may grow meanwhile, if it is the inbox
+                if write is not None:
+                    write(taken)
+                self.taken = taken
+                try:
+                    commands = receive(taken)
+                except TransitionRefused as refused:
+                    self._reply(taken, refused)
+                    continue
+                for command in commands:
+                    perform[type(command)](performer, command)
+                if replies:
+                    self._reply(taken)
+
+        return apply
+
+    def _reply(self, taken: Input, refused: TransitionRefused | None = None) -> None:
+        """Tell whoever asked. The runtime's own inputs are always legal: a bug must not go on."""
+        reply = self._replies.pop(id(taken), None)
+        if reply is not None:
+            reply.error = refused
+            reply.done.set()
+        elif refused is not None:
+            raise refused
 
     def _pass_barriers(self) -> None:
         for barrier in self._barriers:

@@ -22,12 +22,11 @@ from turnlock.engine.inputs import PLAIN
 from turnlock.engine.outcome import format_seconds
 from turnlock.errors import ModelError
 from turnlock.models import Model, Request
-from turnlock.runtime.watchdog import Watchdog
+from turnlock.runtime.watchdog import ALWAYS, Watchdog
 from turnlock.tools.output import describe
 from turnlock.wire import Encoder, Settings, Severity, check, decode
 
 Post = Callable[[inputs.Input], None]
-_ALWAYS = (0,)  # what a timer that decides by itself is among
 _UNWIND = 0.05  # seconds that an adapter may always take to end when it is told to (grace 0)
 _UNSAYABLE = (TypeError, ValueError, OverflowError, RecursionError)
 """What an encoder raises when a message or an option is nothing that JSON can say."""
@@ -256,7 +255,7 @@ class Requester:
         if self._leaving:  # the aborted request before it is still unwinding
             self._next = flight
             flight.since = self.clock()
-            self.watchdog.push(flight.since + self._patience, self._go_without, 0, _ALWAYS)
+            self.watchdog.push(flight.since + self._patience, self._go_without, 0, ALWAYS)
             return
         pilot = self.guest or self._own
         if pilot is None:
@@ -363,7 +362,7 @@ class Requester:
 
     def _set_timer(self, when: float) -> None:
         self._timing = True
-        self.watchdog.push(when, self._time_over, 0, _ALWAYS)
+        self.watchdog.push(when, self._time_over, 0, ALWAYS)
 
     async def _fly(self, flight: Flight) -> None:
         timeout = self.limits.request_timeout

@@ -23,9 +23,9 @@ from attrs import define, field
 from trio.lowlevel import TrioToken, current_trio_token
 
 from turnlock.engine import Cause, Invocation, Limits, inputs
-from turnlock.runtime.watchdog import Watchdog
+from turnlock.runtime.watchdog import ALWAYS, Watchdog
 from turnlock.tools.context import ToolContext, enter_call
-from turnlock.tools.declare import Default, Tool
+from turnlock.tools.declare import DEFAULT, Tool
 from turnlock.tools.output import cap, describe, render
 from turnlock.wire.jsontext import mended
 
@@ -45,6 +45,7 @@ class Run(ToolContext):
         started: When it was started, on trio's clock.
         scope: Cancels its task.
         heard: When it last said something; None when it has not.
+        expired: Its deadline is over.
         asked: When it was asked to stop.
         until: When its grace is over.
         left_behind: It is.
@@ -61,6 +62,7 @@ class Run(ToolContext):
     started: float
     scope: trio.CancelScope
     heard: float | None = None
+    expired: bool = False
     asked: float | None = None
     until: float | None = None
     left_behind: bool = False
@@ -118,6 +120,7 @@ class Supervisor:
     running: dict[int, Run] = field(factory=dict, init=False)
     loop: TrioToken = field(factory=current_trio_token, init=False)
     loop_thread: int = field(factory=get_ident, init=False)
+    _timed: set[float] = field(factory=set, init=False)  # deadlines, in seconds, that a timer runs for
     _tasks: int = field(default=0, init=False)
     _idle: trio.Event | None = field(default=None, init=False)
 
@@ -130,23 +133,24 @@ class Supervisor:
     def run(self, invocation: Invocation, tool: Tool, arguments: dict[str, Any]) -> None:
         """Start a tool; the record that it started is durable."""
         now, ordinal = self.clock(), invocation.call.ordinal
-        deadline, idle = self._bounds(tool)
+        deadline, idle = tool.deadline, tool.idle_deadline
+        if deadline is DEFAULT:
+            deadline = self.limits.deadline
+        if idle is DEFAULT:
+            idle = self.limits.idle_deadline
         run = Run(invocation, self.session, deadline, tool, self, now, trio.CancelScope())
         self.running[ordinal] = run
-        if deadline is not None:
-            self.watchdog.push(now + deadline, self._deadline_over, ordinal, self.running)
+        if deadline is not None and deadline not in self._timed:
+            self._time(deadline, now)
         if idle is not None:
-            self.watchdog.push(now + idle, self._maybe_idle, ordinal, self.running)
+            self.watchdog.push(now + idle, partial(self._maybe_idle, idle), ordinal, self.running)
         self._tasks += 1
         self.spawn(self._work, run, arguments, name=tool.name)
 
-    def _bounds(self, tool: Tool) -> tuple[float | None, float | None]:
-        """Deadline and idle deadline of a tool, in seconds."""
-        deadline, idle = tool.deadline, tool.idle_deadline
-        return (
-            self.limits.deadline if isinstance(deadline, Default) else deadline,
-            self.limits.idle_deadline if isinstance(idle, Default) else idle,
-        )
+    def _time(self, deadline: float, since: float) -> None:
+        """Set the one timer of all tools with this deadline: they are due in the order of their starts."""
+        self._timed.add(deadline)
+        self.watchdog.push(since + deadline, partial(self._deadlines_over, deadline), 0, ALWAYS)
 
     def stop(self, invocation: Invocation) -> None:
         """Ask a tool to stop, and open the gate when its grace is over."""
@@ -186,8 +190,8 @@ class Supervisor:
     # ── a tool's task ───────────────────────────────────────────────────────────────────────────────
 
     async def _work(self, run: Run, arguments: dict[str, Any]) -> None:
-        enter_call(run)
         tool = run.tool
+        enter_call(run)
         if tool.context is not None:
             arguments[tool.context] = run
         try:
@@ -252,17 +256,17 @@ class Supervisor:
         self._forget(run)
 
     def _returned(self, run: Run, value: object) -> None:
-        ordinal = run.call.ordinal
+        call = run.call.call
         try:
-            text, native = render(value, run.call.call.kind)
+            text, native = render(value, call.kind)
         except Exception as error:  # noqa: BLE001  # a value may have any code of its own
             self._raised(run, error)
             return
         if len(text) * 4 > self.limits.output_cap:  # a character takes four bytes at most
-            short = self._capped(ordinal, text)
+            short = self._capped(call.ordinal, text)
             if short is not text:
                 text, native = short, None
-        self._end(run, inputs.Returned(self.clock() - self.epoch, ordinal, text, native))
+        self._end(run, inputs.Returned(self.clock() - self.epoch, call.ordinal, text, native))
 
     def _raised(self, run: Run, error: BaseException) -> None:
         ordinal, text = run.call.ordinal, describe(error)
@@ -285,13 +289,10 @@ class Supervisor:
 
     def _end(self, run: Run, ending: inputs.Returned | inputs.Raised | inputs.Stopped) -> None:
         run.over = True
-        if (
-            run.asked is None
-            and run.deadline is not None
-            and ending.at + self.epoch > run.started + run.deadline
-        ):
-            # Past its deadline and nobody has asked it to stop: it held the loop, and the watchdog with it.
-            self._check_stall(run, run.started + run.deadline, ending.at + self.epoch)
+        if run.deadline is not None and run.asked is None:
+            due, now = run.started + run.deadline, ending.at + self.epoch
+            if now > due:  # and nobody has asked it to stop: it held the loop, and the watchdog with it
+                self._check_stall(run, due, now)
         self.post(ending)
 
     def _forget(self, run: Run) -> None:
@@ -320,23 +321,29 @@ class Supervisor:
 
     # ── times that have come ────────────────────────────────────────────────────────────────────────
 
-    def _deadline_over(self, ordinal: int, when: float, now: float) -> None:
-        run = self.running[ordinal]
-        if not run.over:
-            self._check_stall(run, when, now)
-            self.post(inputs.StopAsked(now - self.epoch, ordinal, Cause.DEADLINE))
+    def _deadlines_over(self, deadline: float, _key: int, _when: float, now: float) -> None:
+        self._timed.remove(deadline)
+        for run in tuple(self.running.values()):
+            if run.deadline != deadline or run.over or run.expired:
+                continue
+            due = run.started + deadline
+            if due > now:
+                self._time(deadline, run.started)
+                return
+            run.expired = True
+            self._check_stall(run, due, now)
+            self.post(inputs.StopAsked(now - self.epoch, run.call.ordinal, Cause.DEADLINE))
 
-    def _maybe_idle(self, ordinal: int, when: float, now: float) -> None:
+    def _maybe_idle(self, idle: float, ordinal: int, when: float, now: float) -> None:
         run = self.running[ordinal]
-        _, idle = self._bounds(run.tool)
-        if run.over or idle is None:
+        if run.over:
             return
         self._check_stall(run, when, now)
         due = (run.started if run.heard is None else run.heard) + idle
         if now >= due:  # the very sum that the watchdog compares: another rounding would never let it go on
             self.post(inputs.StopAsked(now - self.epoch, ordinal, Cause.IDLE))
         else:
-            self.watchdog.push(due, self._maybe_idle, ordinal, self.running)
+            self.watchdog.push(due, partial(self._maybe_idle, idle), ordinal, self.running)
 
     def _grace_over(self, ordinal: int, when: float, now: float) -> None:
         run = self.running[ordinal]

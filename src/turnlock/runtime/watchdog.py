@@ -17,6 +17,9 @@ from typing import TypeAlias
 import trio
 from attrs import define, field
 
+ALWAYS = (0,)
+"""What a timer that decides by itself is among, with the key 0."""
+
 _COMPACT = 256  # entries that the heap may hold before it is looked through
 
 Due: TypeAlias = Callable[[int, float, float], None]

@@ -121,12 +121,10 @@ class Signature:
             raise self.refused(
                 f"JSON cannot say one of its parameters ({error}): annotate it otherwise, or give parameters="
             ) from error
-        names = struct.__struct_fields__
-        named = frozenset(names)
+        named = frozenset(struct.__struct_fields__)
 
         def read(arguments: str) -> dict[str, Any]:
-            value = decode(arguments)
-            read = {name: getattr(value, name) for name in names}
+            read = msgspec.structs.asdict(decode(arguments))
             if self.open:
                 read.update((key, rest) for key, rest in read_object(arguments).items() if key not in named)
             return read
