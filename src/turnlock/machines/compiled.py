@@ -34,7 +34,7 @@ class Move:
     result: object
 
 
-def compile_trigger(moves: Mapping[Enum, Sequence[Move]], refuse: Callable[[Any], NoReturn]) -> Trigger:
+def compile_trigger(moves: Mapping[str | Enum, Sequence[Move]], refuse: Callable[[Any], NoReturn]) -> Trigger:
     """A function that fires one event: true when it moved, false when every row has a false guard.
 
     Args:

@@ -58,7 +58,7 @@ class LeanEvent(Event):
 
     def __init__(self, name: str, machine: Machine) -> None:
         super().__init__(name, machine)
-        self.moves: dict[Enum, tuple[Move, ...]] = {}
+        self.moves: dict[str | Enum, tuple[Move, ...]] = {}
         self.fire: Trigger | None = None
 
     def add_transition(self, transition: Transition) -> None:
@@ -82,7 +82,7 @@ class LeanEvent(Event):
                 self.machine.name, [f"{self.name} has no destination: name the same state"]
             )
         super().add_transition(transition)
-        source: Enum = self.machine.get_state(transition.source).value
+        source = self.machine.get_state(transition.source).value
         move = Move(guards, self.machine.get_state(transition.dest).value, result=True)
         self.moves[source] = (*self.moves.get(source, ()), move)
         self.fire = None

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 import trio
 from attrs import define, field
@@ -23,6 +23,8 @@ from trio.lowlevel import enable_ki_protection
 from turnlock.engine import Engine, Input
 from turnlock.errors import JournalError, SessionClosed, TransitionRefused
 from turnlock.journal import Entry, InstantJournal, Journal
+
+Apply: TypeAlias = Callable[[Iterable[Input], Callable[[Entry], object] | None], None]
 
 
 @define(eq=False)
@@ -68,7 +70,7 @@ class Owner:
     _applying: bool = field(default=False, init=False)
     _inbox: list[Input] = field(factory=list, init=False)
     _notes: list[Entry] = field(factory=list, init=False)
-    _apply: Callable[[Iterable[Input], Callable[[Entry], object] | None], None] = field(init=False)
+    _apply: Apply = field(init=False)
     _replies: dict[int, Reply] = field(factory=dict, init=False)
     _barriers: list[trio.Event] = field(factory=list, init=False)
     _sleeping: trio.Event | None = field(default=None, init=False)
@@ -227,8 +229,8 @@ class Owner:
         await self.journal.append(self.session, self._epoch, self._sequence, entries)
         self._sequence += len(entries)
 
-    def _applier(self) -> Callable[[Iterable[Input], Callable[[Entry], object] | None], None]:
-        """What feeds the engine and performs its commands. A closure: every input would pay for each look-up."""
+    def _applier(self) -> Apply:
+        """What feeds the engine and performs its commands; a closure, as every input pays for look-ups."""
         receive, perform, performer, replies = (
             self.engine.receive,
             self.perform,
