@@ -14,6 +14,7 @@ from turnlock import (
     CallStarted,
     Fate,
     Limits,
+    Message,
     Note,
     ReasoningDelta,
     Receipt,
@@ -259,8 +260,9 @@ async def test_going_on_while_a_message_is_being_accepted(
     new_session: NewSession, autojump_clock: MockClock
 ) -> None:
     """`run()` behind a message of the same instant is refused, and takes nobody else's turn for its own."""
-    model = Scripted([Say("A"), Say("B")])
+    model = Scripted([Say("A"), Say("B"), Say("C")])
     async with new_session(model) as session:
+        await session.run("U1")
         ends: list[object] = []
 
         async def go_on() -> None:
@@ -270,12 +272,32 @@ async def test_going_on_while_a_message_is_being_accepted(
                 ends.append("busy")
 
         async def message() -> None:
-            ends.append((await session.run("U1")).turn)
+            ends.append((await session.run("U2")).turn)
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(message)
             nursery.start_soon(go_on)
-    assert ends in (["busy", 1], [1, 2], [1, "busy"])
+    assert ends in (["busy", 2], [2, 3], [2, "busy"])
+
+
+async def test_going_on_before_anything_was_said(new_session: NewSession, autojump_clock: MockClock) -> None:
+    """`run()` of a session that holds nothing is an error that says so: no provider takes an empty history."""
+    model = Scripted([Say("A")])
+    async with new_session(model) as session:
+        with pytest.raises(ValueError, match="nothing was said"):
+            await session.run()
+        with pytest.raises(ValueError, match="nothing was said"):
+            session.turn()
+        assert (await session.run("U1")).text == "A"
+    assert asked(model) == ["U1"]
+
+
+async def test_going_on_from_a_history(new_session: NewSession, autojump_clock: MockClock) -> None:
+    """A history is something to go on from."""
+    model = Scripted([Say("A")])
+    async with new_session(model, history=[Message("m", "U1")]) as session:
+        assert (await session.run()).text == "A"
+    assert asked(model) == ["U1"]
 
 
 async def test_go_on_that_is_cancelled_at_once(new_session: NewSession, autojump_clock: MockClock) -> None:

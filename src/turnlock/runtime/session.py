@@ -315,6 +315,7 @@ class Session:
         Raises:
             SessionBusy: A turn is under way, without content or with ``when_busy="reject"``.
             SessionClosed: The session is not open.
+            ValueError: Called without content before anything was said.
             RuntimeError: Called from a tool of this session, whose end it would wait for.
         """
         ticket = self._ticket(content, when_busy)
@@ -353,6 +354,10 @@ class Session:
             )
         if content is None:
             self._check_open()
+            if not (self._engine.transcript.items or self._messages or self._given_ids):
+                raise ValueError(
+                    "nothing was said in this session yet, and a request needs a message: give one"
+                )
             return Ticket(inputs.GoOn(self._conductor.now()))
         return Ticket(self._message(content, "user", when_busy, "return", None))
 
