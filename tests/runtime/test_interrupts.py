@@ -281,7 +281,7 @@ async def test_going_on_while_a_message_is_being_accepted(
 
 
 async def test_going_on_before_anything_was_said(new_session: NewSession, autojump_clock: MockClock) -> None:
-    """`run()` of a session that holds nothing is an error that says so: no provider takes an empty history."""
+    """`run()` of a session that holds nothing is an error: no provider takes an empty history."""
     model = Scripted([Say("A")])
     async with new_session(model) as session:
         with pytest.raises(ValueError, match="nothing was said"):

@@ -355,9 +355,7 @@ class Session:
         if content is None:
             self._check_open()
             if not (self._engine.transcript.items or self._messages or self._given_ids):
-                raise ValueError(
-                    "nothing was said in this session yet, and a request needs a message: give one"
-                )
+                raise ValueError("nothing was said in this session yet: give run() or turn() a message")
             return Ticket(inputs.GoOn(self._conductor.now()))
         return Ticket(self._message(content, "user", when_busy, "return", None))
 
