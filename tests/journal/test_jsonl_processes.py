@@ -130,12 +130,17 @@ def test_a_process_that_is_killed(path: Path) -> None:
 def test_children_do_not_hold_it(path: Path) -> None:
     """A process that a tool has started and left behind does not keep the file from the next session."""
 
-    def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
-
     async def live() -> subprocess.Popen[bytes]:
-        async with owned(JsonlJournal(path)):
-            return await trio.to_thread.run_sync(start)
+        journal = JsonlJournal(path)
+        async with owned(journal):
+            assert journal._writer is not None
+            assert journal._writer.stream is not None
+            return await trio.to_thread.run_sync(start, journal._writer.stream.fileno())
+
+    def start(inherited: int) -> subprocess.Popen[bytes]:
+        """What a fork has in its hands, before it becomes another program and afterwards."""
+        command = [sys.executable, "-c", "input()"]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[inherited])
 
     with trio.run(live) as child:
         write(path)

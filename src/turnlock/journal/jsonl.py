@@ -51,7 +51,7 @@ class _Writer:
     def close(self) -> None:
         stream, self.stream = self.stream, None
         if stream is not None:
-            stream.close()
+            _close(stream)
 
 
 @define(eq=False)
@@ -91,7 +91,8 @@ class JsonlJournal:
 
     def _acquire(self, session: str) -> tuple[FileIO, int]:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if not self.path.parent.exists():  # of one that is no folder opening says so
+                self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists() and not self.path.is_file():
                 raise JournalError(f"{self.path} cannot be written: it is no regular file; give another path")
             stream = self.path.open("a+b", buffering=0)
@@ -99,7 +100,7 @@ class JsonlJournal:
                 self._lock(stream)
                 return stream, self._begin(stream, session)
             except BaseException:
-                stream.close()
+                _close(stream)
                 raise
         except OSError as error:
             raise JournalError(f"{self.path} cannot be written: {error.strerror}") from error
@@ -249,6 +250,13 @@ def _records(path: Path, written: bytes, session: str | None = None) -> Iterator
 def _is_beginning(line: bytes) -> bool:
     """A line that begins as records do, wherever it was torn."""
     return line.startswith(_BEGINNING) or _BEGINNING.startswith(line)
+
+
+def _close(stream: FileIO) -> None:
+    if fcntl is not None:  # a child that was just forked may have the file open too, and with it the lock
+        with suppress(OSError):
+            fcntl.flock(stream, fcntl.LOCK_UN)
+    stream.close()
 
 
 def _bytes_of(path: Path) -> bytes:
