@@ -92,7 +92,7 @@ def _plain(value: object) -> Any:  # noqa: ANN401  # whatever JSON can say
         return _fields(value)
     if isinstance(value, tuple):
         return [_plain(inner) for inner in value]
-    return msgspec.to_builtins(value, str_keys=True, enc_hook=_as_dict)
+    return msgspec.to_builtins(value, enc_hook=_as_dict)
 
 
 def _as_dict(value: object) -> dict[Any, Any]:
