@@ -1,8 +1,8 @@
 """The command line.
 
-Every command ends with 0 (done, or clean), 1 (it found what it looks for) or 2 (usage, unreadable input).
-Results go to stdout, progress and problems to stderr. Commands are imported when they are called, so that
-``turnlock --help`` needs no extra.
+Every command ends with 0 (done, or clean), 1 (it found what it looks for) or 2 (usage, unreadable input);
+with 130 when Ctrl-C ends it, with 141 when nobody reads on. Results go to stdout, progress and problems to
+stderr. Commands are imported when they are called, so that ``turnlock --help`` needs no extra.
 
     demo.py      the origin story, unguarded and guarded, over real HTTP
     stories.py   what happens in it, told to a session
@@ -11,15 +11,18 @@ Results go to stdout, progress and problems to stderr. Commands are imported whe
     provider.py  the strict provider, for agents in any language
     diagram.py   pictures of the tables
     explore.py   every interleaving of small worlds
+    exits.py     Ctrl-C, closed pipes, full disks
 """
 
 from __future__ import annotations
 
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
 from turnlock._version import __version__
+from turnlock.cli.exits import Unusable, leave
 
 _COMMANDS = {
     "demo": "The origin story: an interrupted agent, without the engine and with it.",
@@ -41,6 +44,21 @@ class _Group(click.Group):
         command: click.Command = getattr(import_module(f"turnlock.cli.{cmd_name}"), cmd_name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in _COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}. There are: {', '.join(sorted(_COMMANDS))}.")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except BaseException as error:  # noqa: BLE001  # a Ctrl-C is one too; what is not from outside goes on
+            leave(error)
+
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(sorted(_COMMANDS.items()))
@@ -56,6 +74,9 @@ def main() -> None:
     """
 
 
-def needs(extra: str, error: ImportError) -> click.UsageError:
-    """The error of a command whose extra is not installed."""
-    return click.UsageError(f"{error}. This command needs an extra: pip install 'turnlock[{extra}]'")
+def needs(extra: str, error: ImportError) -> NoReturn:
+    """Say what to install. What is missing in this package itself is our own fault, and raised again."""
+    if (error.name or "").partition(".")[0] == "turnlock":
+        raise error
+    message = f"{error}. This command needs an extra: pip install 'turnlock[{extra}]'"
+    raise Unusable(message) from error

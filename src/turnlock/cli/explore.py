@@ -48,10 +48,11 @@ and is it true? Has each message one fate, in order? Does an interrupt end the t
 Examples:
   turnlock explore
   turnlock explore --calls 3 --messages 3
-  turnlock explore --drop-guard all_terminal     take one guard out of the tables, and see it found
+  turnlock explore --drop-guard all_terminal    a missing guard, found
 
 \b
-Guards: {", ".join(GUARDS)}
+Guards, for --drop-guard:
+  {", ".join(GUARDS)}
 
 \b
 Exit codes:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 import httpx2
 import msgspec
@@ -11,22 +13,35 @@ from attrs import define, field
 from openai import AsyncOpenAI
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
-from turnlock.engine import Item
+from turnlock.engine import Call, Item
 
-_MARKS = {
-    "user": ("you", "bold cyan"),
-    "request": ("  →", "dim"),
-    "model": ("  ←", "green"),
-    "tool": ("  ·", "blue"),
-    "held": ("hold", "bold yellow"),
-    "delivered": ("pass", "bold green"),
-    "stop": ("stop", "magenta"),
-    "refused": ("400", "bold red"),
-    "note": ("", ""),
+_MARKS = {  # what stands in front, its style, the style of the text
+    "user": (" you", "bold cyan", "bold"),
+    "request": ("   →", "bold", ""),
+    "model": ("   ←", "bold", ""),
+    "tool": ("   ·", "bold", ""),
+    "held": ("hold", "bold yellow", "yellow"),
+    "delivered": ("sent", "bold green", "green"),
+    "stop": ("stop", "bold magenta", ""),
+    "refused": (" 400", "bold red", "red"),
+    "note": ("", "", "italic"),
 }
+_INDENT = 5
+_NARROW = 20  # columns that a text gets on the smallest terminal
+
+
+class Unplayable(Exception):
+    """The provider does not play the demo: it is not there, or it says something else."""
+
+
+class Screen(Console):
+    """A console that lets its command say what happens when nobody reads on."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Leave with the error itself; rich ends the process where it stands."""
+        raise BrokenPipeError
 
 
 @define(eq=False)
@@ -35,10 +50,22 @@ class Stage:
 
     console: Console
 
+    def open(self, stories: int) -> None:
+        """Say what is going to be seen, and how to read it."""
+        legend = Text(
+            f"{stories} stories over real HTTP, each told twice: by the loop that most agents start\n"
+            "with, and by turnlock. The provider refuses every history that real ones refuse.\n\n"
+            "→ a request and what it carries   ← the model   · a tool\n"
+        )
+        legend.append("400", _MARKS["refused"][1]).append(" it was refused   ")
+        legend.append("hold", _MARKS["held"][1]).append(" a message waits   ")
+        legend.append("sent", _MARKS["delivered"][1]).append(" a message went out")
+        self.console.print(legend)
+
     def title(self, text: str) -> None:
         """A story begins."""
         self.console.print()
-        self.console.rule(f"[bold]{escape(text)}", align="left")
+        self.console.rule(f"[bold]{escape(text)}", align="left", style="dim")
 
     def loop(self, text: str) -> None:
         """One of the two loops takes the stage."""
@@ -46,12 +73,13 @@ class Stage:
 
     def say(self, mark: str, text: str) -> None:
         """Something happened."""
-        head, style = _MARKS[mark]
-        line = Table.grid(padding=(0, 1, 0, 0))
-        line.add_column(width=4)
-        line.add_column()
-        line.add_row(Text(head, style), Text(text, style))
-        self.console.print(line)
+        head, head_style, style = _MARKS[mark]
+        width = max(self.console.width - _INDENT, _NARROW)
+        for line in Text(text, style).wrap(self.console, width):
+            line.rstrip()
+            shown = Text.assemble((f"{head:{_INDENT}}", head_style), line)
+            self.console.print(shown, soft_wrap=True)
+            head = ""
 
 
 @define(eq=False)
@@ -71,10 +99,28 @@ class Tally:
             self.rejected += 1
             self.errors.append(_text(await response.aread()))
 
-    def client(self, base_url: str, key: str) -> AsyncOpenAI:
-        """The real client, counted."""
-        http = httpx2.AsyncClient(event_hooks={"response": [self.count]}, timeout=60)
-        return AsyncOpenAI(base_url=base_url, api_key=key, http_client=http, max_retries=0)
+    def client(self, base_url: str, *, through_proxies: bool) -> AsyncOpenAI:
+        """The real client, counted.
+
+        It has no key. Who plays the demo needs none, and what a proxy records may be shown around.
+        """
+        http = httpx2.AsyncClient(
+            event_hooks={"response": [self.count]},
+            timeout=httpx2.Timeout(60, connect=10),
+            trust_env=through_proxies,
+        )
+        with _no_secrets():
+            return AsyncOpenAI(base_url=base_url, api_key="none", http_client=http, max_retries=0)
+
+
+@contextmanager
+def _no_secrets() -> Iterator[None]:
+    """Hide the variables from which the SDK takes keys, organisations and headers of its own accord."""
+    hidden = {name: os.environ.pop(name) for name in tuple(os.environ) if name.startswith("OPENAI_")}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 def _text(body: bytes) -> str:
@@ -91,7 +137,6 @@ _WORDS = {
     "function_call_output": "output",
     "Message": "user",
     "Text": "assistant",
-    "Call": "call",
     "Output": "output",
     "Note": "note",
 }
@@ -99,8 +144,16 @@ _WORDS = {
 
 def outline(items: Sequence[Mapping[str, Any] | Item]) -> str:
     """What a request carries, in a line: the items of a body, or of a transcript."""
-    kinds = (
-        item.get("role") or item["type"] if isinstance(item, Mapping) else type(item).__name__
-        for item in items
-    )
-    return " · ".join(_WORDS.get(kind, kind) for kind in kinds)
+    return " · ".join(_WORDS.get(kind, kind) for kind in map(_kind, items))
+
+
+def _kind(item: Mapping[str, Any] | Item) -> str:
+    if isinstance(item, Mapping):
+        return str(item.get("role") or item["type"])
+    return f"{item.kind}_call" if isinstance(item, Call) else type(item).__name__
+
+
+def label(name: str, arguments: Mapping[str, Any]) -> str:
+    """A call as people write it: ``ask_mirror(first)``."""
+    words = (" ".join(value) if isinstance(value, list) else value for value in arguments.values())
+    return f"{name}({', '.join(word for word in words if isinstance(word, str) and word != 'exec')})"
