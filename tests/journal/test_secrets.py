@@ -98,6 +98,23 @@ async def test_over_a_wire_that_breaks(path: Path) -> None:
     assert all(KEY.encode() in head and ORGANISATION.encode() in head for head in server.heads)
 
 
+@pytest.mark.parametrize("key", [KEY + "\n", "not-of-the-usual-form 17"], ids=["from a file", "of a proxy"])
+async def test_an_error_that_repeats_the_key(path: Path, key: str) -> None:
+    """A key that no header can carry, and a provider that says which key was wrong: neither is recorded."""
+    server = WireServer([[status(401, {"error": {"message": f"Wrong key: {key}; Bearer {key}"}})]])
+    http = httpx2.AsyncClient(verify=False)
+    with trio.fail_after(30):
+        async with (
+            server.serving() as base_url,
+            AsyncOpenAI(base_url=base_url, api_key=key, http_client=http) as own,
+            Session(OpenAIChat("m", client=own), journal=path, limits=Limits(retries=0)) as session,
+        ):
+            result = await session.run("U1")
+    assert result.stop_reason is StopReason.FAILED
+    assert "[redacted]" in result.error
+    assert key.strip() not in result.error + await trio.Path(path).read_text()
+
+
 async def test_a_client_by_name(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The key of the environment is the client's alone; where nobody answers, the error does not tell it."""
     monkeypatch.setenv("OPENAI_API_KEY", KEY)

@@ -389,6 +389,25 @@ async def test_reasoning_and_refusals() -> None:
     assert ear.items == [({"role": "assistant", "content": None, "refusal": "No."}, False)]
 
 
+async def test_an_emoji_in_two_chunks() -> None:
+    """Halves of a character that come one after the other are one, in texts and in arguments."""
+    ear = Ear()
+    call = {"index": 0, "id": "c", "type": "function", "function": {"name": "say", "arguments": ""}}
+    chunks = [
+        {"choices": [{"delta": {"content": half, "tool_calls": [{**call, "function": function}]}}]}
+        for half in ("HIGH", "LOW")
+        for function in [{"name": "say", "arguments": half}]
+    ]
+    end = {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}
+    said = sse(*chunks, end, b"[DONE]").replace(b"HIGH", rb"\ud83d").replace(b"LOW", rb"\ude00")
+    said = chunk(said.split(b"\r\n", 1)[1].removesuffix(b"\r\n"))
+    async with asked([OK, said, END], chat=True) as (_, model):
+        await respond(model, ear)
+    ((message, _),) = ear.items
+    assert message["content"] == "😀"
+    assert message["tool_calls"][0]["function"] == {"name": "say", "arguments": "😀"}
+
+
 async def test_calls_of_a_chat_answer() -> None:
     """Pieces are joined by index; servers that leave the index or later names out are understood."""
     ear = Ear()

@@ -66,6 +66,16 @@ async def test_the_text_that_was_shown_is_kept(new_session: NewSession, autojump
     assert asked(model)[1] == "U1 Half an answer M U2"
 
 
+async def test_an_emoji_that_was_shown_in_halves(new_session: NewSession, autojump_clock: MockClock) -> None:
+    """What is kept of it is one character, as its record will say."""
+    model = Scripted([[Say("\ud83d\ude00", size=1), Pause(100)]], dialect="openai_chat")
+    async with new_session(model) as session:
+        await session.send("U1")
+        await trio.sleep(1)
+        await session.interrupt()
+        assert session.transcript[1] == Text("😀", 1)
+
+
 async def test_what_is_shown_is_what_is_kept(autojump_clock: MockClock) -> None:
     """R7: until the engine has decided on an interrupt nothing more is shown, however slow the journal."""
     sinks: list[Sink] = []

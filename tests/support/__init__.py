@@ -7,4 +7,7 @@ mistakes.py  engines with a mistake in them, to prove that whoever judges can fi
 replay.py    a counterexample of the explorer, fed again
 live.py      sessions for tests of the runtime
 journals.py  journals that fail, wait and remember
+storage.py   every sort of journal that we ship, for the tests of what all promise
+recorded.py  a recorded session, fed to a fresh engine
+commands.py  the command line as a process
 """

@@ -4,6 +4,7 @@
     scripted.py  a model that says what it was told to
     openai.py    OpenAI Responses and Chat Completions, over the official client (extra ``openai``)
     stream.py    answers that come as server-sent events
+    secrets.py   errors without keys
     names.py     "openai:gpt-5" and other names -> adapters
 
 Names are the only thing that imports an SDK, and only when asked for it.

@@ -22,8 +22,10 @@ from openai import AsyncOpenAI
 from turnlock.engine import Finish, Trouble
 from turnlock.errors import ModelError
 from turnlock.models.base import Request, Response, Sink, Usage
+from turnlock.models.secrets import hiding
 from turnlock.models.stream import Answer, lost, read_answer
 from turnlock.wire import Settings, ToolSpec
+from turnlock.wire.jsontext import mended
 
 _HEADERS = {"Content-Type": "application/json", "Accept": "text/event-stream"}
 _RETRY = frozenset({408, 409, 425, 429})
@@ -72,6 +74,10 @@ class _OpenAI:
             self.owned = True
         return self.client
 
+    def _find_key(self) -> str:
+        key = None if self.client is None else self.client.api_key
+        return key if isinstance(key, str) else ""  # one that a function provides is known by its looks
+
     async def _post(self, path: str, request: Request, answer: Answer) -> None:
         """Send the request and hand on the events of the answer, until the stream ends.
 
@@ -115,14 +121,15 @@ class OpenAIResponses(_OpenAI):
             ModelError: The response did not come to its end.
         """
         answer = _ResponsesAnswer(sink)
-        try:
-            await self._post("/responses", request, answer)
-        finally:
-            answer.hand_on()
-        if answer.end is None:
-            raise ModelError(Trouble.LOST, "the stream ended before the response was completed")
-        if isinstance(answer.end, ModelError):
-            raise answer.end
+        with hiding(self._find_key):
+            try:
+                await self._post("/responses", request, answer)
+            finally:
+                answer.hand_on()
+            if answer.end is None:
+                raise ModelError(Trouble.LOST, "the stream ended before the response was completed")
+            if isinstance(answer.end, ModelError):
+                raise answer.end
         return answer.end
 
 
@@ -206,9 +213,10 @@ class OpenAIChat(_OpenAI):
             ModelError: The response did not come to its end.
         """
         answer = _ChatAnswer(sink)
-        await self._post("/chat/completions", request, answer)
-        if answer.error is not None:
-            raise answer.error
+        with hiding(self._find_key):
+            await self._post("/chat/completions", request, answer)
+            if answer.error is not None:
+                raise answer.error
         if answer.finish is None:
             raise ModelError(Trouble.LOST, "the stream ended before a finish_reason")
         finish = {"length": Finish.LENGTH, "content_filter": Finish.FILTER}.get(answer.finish, Finish.STOP)
@@ -270,10 +278,15 @@ class _ChatAnswer:
 
     def message(self) -> dict[str, Any]:
         """The whole message, as a server that does not stream would have sent it."""
-        text, refusal = "".join(self.text), "".join(self.refusal)
+        # An emoji may come in halves, in two chunks.
+        text, refusal = mended("".join(self.text)), mended("".join(self.refusal))
         message: dict[str, Any] = {"role": "assistant", "content": text or None}
         if refusal:
             message["refusal"] = refusal
+        for call in self.calls.values():
+            for kind, words in (("function", "arguments"), ("custom", "input")):
+                if body := call.get(kind):
+                    body[words] = mended(body[words])
         if self.calls:
             message["tool_calls"] = [self.calls[index] for index in sorted(self.calls)]
         return message

@@ -25,6 +25,7 @@ from turnlock.models import Model, Request
 from turnlock.runtime.watchdog import ALWAYS, Watchdog
 from turnlock.tools.output import describe
 from turnlock.wire import Encoder, Settings, Severity, check, decode
+from turnlock.wire.jsontext import mended
 
 Post = Callable[[inputs.Input], None]
 _UNWIND = 0.05  # seconds that an adapter may always take to end when it is told to (grace 0)
@@ -234,7 +235,7 @@ class Requester:
             return ""
         if self.flight.held is None:
             self.flight.held = []
-        return "".join(self.flight.shown)
+        return mended("".join(self.flight.shown))  # an emoji may have come in halves
 
     def release(self) -> None:
         """The request goes on after all: show what was held."""
