@@ -189,7 +189,7 @@ def _sum_up(console: Console, figures: dict[str, Any], rows: list[_Row]) -> None
         f"Without the engine {plain['rejected']} of {plain['requests']} requests were refused. With it"
         f" {guarded['rejected']} of {guarded['requests']}:\n{guarded['held']} messages were held,"
         f" {guarded['delivered']} delivered, {guarded['returned']} returned, {guarded['lost']} lost.\n\n"
-        "Next: docs/guide.md for your own agent; `turnlock explore` for every other story."
+        "Next: docs/guide.md, and `turnlock explore` for every other order of events."
     )
 
 
