@@ -18,8 +18,11 @@ Layout, bottom up; nothing imports upwards:
     diagrams/   pictures made from the tables
     cli/        the command line
 
-What is listed here is the public API; everything else may change without notice.
+What is listed here is the public API, and what the rooms ``engine``, ``wire``, ``journal``, ``models``,
+``machines``, ``strict``, ``explore`` and ``diagrams`` list in theirs; all else may change without notice.
 """
+
+from typing import TYPE_CHECKING, Any
 
 from turnlock._version import __version__ as __version__
 from turnlock.engine import (
@@ -42,16 +45,22 @@ from turnlock.engine import (
 from turnlock.errors import (
     DeclarationError as DeclarationError,
     JournalError as JournalError,
+    MissingExtra as MissingExtra,
     ModelError as ModelError,
     SessionBusy as SessionBusy,
     SessionClosed as SessionClosed,
     TransitionRefused as TransitionRefused,
     TurnlockError as TurnlockError,
 )
-from turnlock.journal import JsonlJournal as JsonlJournal, MemoryJournal as MemoryJournal
-from turnlock.models import Scripted as Scripted, Usage as Usage
+from turnlock.journal import (
+    Journal as Journal,
+    JsonlJournal as JsonlJournal,
+    MemoryJournal as MemoryJournal,
+)
+from turnlock.models import Model as Model, Scripted as Scripted, Usage as Usage
 from turnlock.runtime import (
     Allow as Allow,
+    Approve as Approve,
     Deny as Deny,
     EventStream as EventStream,
     Leak as Leak,
@@ -60,6 +69,7 @@ from turnlock.runtime import (
     TurnResult as TurnResult,
     TurnStream as TurnStream,
     Waiting as Waiting,
+    WhenBusy as WhenBusy,
 )
 from turnlock.runtime.events import (
     ApprovalRequested as ApprovalRequested,
@@ -91,3 +101,17 @@ from turnlock.tools import (
     run_command as run_command,
     tool as tool,
 )
+
+if TYPE_CHECKING:
+    from turnlock.models.openai import OpenAIChat as OpenAIChat, OpenAIResponses as OpenAIResponses
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  # whatever has this name
+    """The adapters that need an SDK are imported when they are asked for."""
+    if name not in {"OpenAIChat", "OpenAIResponses"}:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from turnlock.models.openai import OpenAIChat, OpenAIResponses  # noqa: PLC0415  # needs the extra
+    except ImportError as error:
+        raise MissingExtra(name, "openai", error) from error
+    return {"OpenAIChat": OpenAIChat, "OpenAIResponses": OpenAIResponses}[name]

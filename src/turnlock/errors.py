@@ -46,10 +46,14 @@ class TransitionRefused(TurnlockError):
         self.state = state
         self.event = event
         self.calls = tuple(calls)
-        waiting = f" (open calls: {', '.join(map(str, self.calls))})" if self.calls else ""
-        super().__init__(
-            f"{subject} is {state}: {event!r} is not allowed{waiting}" + (f"; {hint}" if hint else "")
-        )
+        super().__init__(self._text() + (f"; {hint}" if hint else ""))
+
+    def _text(self) -> str:
+        return f"{self.subject} is {self.state}: {self.event!r} is not allowed{self._waiting}"
+
+    @property
+    def _waiting(self) -> str:
+        return f" (open calls: {', '.join(map(str, self.calls))})" if self.calls else ""
 
 
 class SessionBusy(TransitionRefused):
@@ -57,6 +61,9 @@ class SessionBusy(TransitionRefused):
 
     Send with ``when_busy="steer"`` or ``"queue"`` to wait, or with ``"interrupt"`` to stop the turn.
     """
+
+    def _text(self) -> str:
+        return f"a turn is under way ({self.state}){self._waiting}"
 
 
 class InputError(TurnlockError):
@@ -92,3 +99,18 @@ class ModelError(TurnlockError):
         self.status = status
         self.retry_after = retry_after
         super().__init__(f"{trouble}{f' ({status})' if status else ''}: {text}")
+
+
+class MissingExtra(TurnlockError, ImportError):
+    """An optional part was asked for, and a package that it needs is not installed.
+
+    Attributes:
+        extra: What to install it with.
+    """
+
+    def __init__(self, what: str, extra: str, error: ImportError) -> None:
+        self.extra = extra
+        super().__init__(
+            f"{what} needs a package that is not installed ({error}): pip install 'turnlock[{extra}]', "
+            f"or in a checkout pip install -e '.[{extra}]'"
+        )

@@ -106,7 +106,8 @@ def test_a_missing_extra(missing: tuple[str, ...], arguments: tuple[str, ...]) -
     ended = without(missing, *arguments)
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == (
-        f"Error: No module named '{missing[0]}'. This command needs an extra: pip install 'turnlock[demo]'\n"
+        f"Error: this command needs a package that is not installed (No module named '{missing[0]}'): "
+        "pip install 'turnlock[demo]', or in a checkout pip install -e '.[demo]'\n"
     )
 
 

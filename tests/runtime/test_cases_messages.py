@@ -29,6 +29,7 @@ from turnlock import (
     TransitionRefused,
     TurnEnded,
     TurnResult,
+    WhenBusy,
     tool,
 )
 from turnlock.models import Fail, Pause, Say
@@ -122,8 +123,10 @@ async def test_an_interrupt_while_a_tool_runs(new_session: NewSession, autojump_
     ]
 
 
-async def run_into(results: list[TurnResult], session: Session, text: str, **options: str) -> None:
-    results.append(await session.run(text, **options))
+async def run_into(
+    results: list[TurnResult], session: Session, text: str, when_busy: WhenBusy = "queue"
+) -> None:
+    results.append(await session.run(text, when_busy=when_busy))
 
 
 async def test_an_interrupt_while_an_approval_waits(
@@ -555,7 +558,7 @@ async def test_a_send_that_is_refused_leaves_the_answer_alone(
             nursery.start_soon(session.run, "U1")
             await until(events, TextDelta)
             with pytest.raises(ValueError, match="role='boss' is not known"):
-                await session.send("U2", role="boss", when_busy="interrupt")
+                await session.send("U2", role="boss", when_busy="interrupt")  # type: ignore[arg-type]
             go.set()
         assert "".join(event.text for event in only(told(events), TextDelta)) == "second"
 

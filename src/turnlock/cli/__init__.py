@@ -23,6 +23,7 @@ import click
 
 from turnlock._version import __version__
 from turnlock.cli.exits import Unusable, leave
+from turnlock.errors import MissingExtra
 
 _COMMANDS = {
     "demo": "The origin story: an interrupted agent, without the engine and with it.",
@@ -78,5 +79,4 @@ def needs(extra: str, error: ImportError) -> NoReturn:
     """Say what to install. What is missing in this package itself is our own fault, and raised again."""
     if (error.name or "").partition(".")[0] == "turnlock":
         raise error
-    message = f"{error}. This command needs an extra: pip install 'turnlock[{extra}]'"
-    raise Unusable(message) from error
+    raise Unusable(str(MissingExtra("this command", extra, error))) from error

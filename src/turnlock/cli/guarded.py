@@ -30,6 +30,7 @@ from turnlock import (
     TextDelta,
     Tool,
     TurnEnded,
+    WhenBusy,
 )
 from turnlock.cli.stage import Stage, Unplayable, label, outline
 from turnlock.models.openai import OpenAIResponses
@@ -73,7 +74,7 @@ class Guarded:
                 if not turns or event.stop_reason is StopReason.REFUSED:
                     return
 
-    async def type(self, session: Session, text: str, when_busy: str = "steer") -> None:
+    async def type(self, session: Session, text: str, when_busy: WhenBusy = "steer") -> None:
         """The user types."""
         self.stage.say("user", text)
         receipt = await session.send(text, when_busy=when_busy)

@@ -34,7 +34,7 @@ from turnlock.engine.inputs import Finish, Input, Mode, Trouble
 from turnlock.engine.items import Call, Item, ModelItem
 from turnlock.engine.limits import Limits
 from turnlock.engine.outcome import ENDINGS, STOPS_CALL, STOPS_TURN, Cause, Effect, Outcome
-from turnlock.engine.transcript import Transcript
+from turnlock.engine.transcript import Transcript, complete
 from turnlock.engine.turn import Turn
 from turnlock.errors import InputError, SessionBusy, TransitionRefused
 from turnlock.machines import (
@@ -116,8 +116,13 @@ class Engine:
     def with_history(
         cls, history: Iterable[Item], limits: Limits | None = None, notes: Mapping[StopReason, str] = NOTES
     ) -> Engine:
-        """An engine that goes on from the items of an earlier session; they count as answered."""
-        items = list(history)
+        """An engine that goes on from the items of an earlier session; they count as answered.
+
+        Raises:
+            TypeError: Something in it is no item.
+            ValueError: A call has not its one output.
+        """
+        items = complete(history)
         engine = cls(limits or Limits(), notes, transcript=Transcript(items, accepted=len(items)))
         for item in items:
             if isinstance(item, Call):

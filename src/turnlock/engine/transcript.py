@@ -128,3 +128,32 @@ class Transcript:
 def _of_broken(item: ModelItem) -> ModelItem:
     """An item of a response that did not come to its end."""
     return item if item.origin is None else evolve(item, origin=evolve(item.origin, known=False))
+
+
+def complete(history: Iterable[object]) -> list[Item]:
+    """The items, when every call in them has its one output behind it.
+
+    Raises:
+        TypeError: Something in it is no item.
+        ValueError: A call has not its one output; the text says which.
+    """
+    items: list[Item] = []
+    for given in history:
+        if not isinstance(given, Item):
+            raise TypeError(f"history: {given!r} is no item: give another session's `transcript`")
+        items.append(given)
+    unanswered: set[int] = set()
+    for item in items:
+        if isinstance(item, Call):
+            unanswered.add(item.ordinal)
+        elif isinstance(item, Output):
+            if item.ordinal not in unanswered:
+                problem = f"the output of call {item.ordinal} stands alone or is its second one"
+                raise ValueError(f"history: {problem}")
+            unanswered.remove(item.ordinal)
+        elif isinstance(item, Message) and unanswered:
+            break
+    if unanswered:
+        problem = f"call {min(unanswered)} has no output before the next message: give it one"
+        raise ValueError(f"history: {problem}")
+    return items

@@ -4,11 +4,13 @@
     records.py   values <-> plain data, for journals that write bytes
     memory.py    the default of a session that names no journal
     jsonl.py     one readable line per record: the debugging record of a session
+    choose.py    what a host gives for a journal -> a journal
 
 A session appends through this protocol from its first input on, and performs a command only after the
 record of the input that led to it has been appended.
 """
 
+from turnlock.journal.choose import as_journal as as_journal
 from turnlock.journal.jsonl import JsonlJournal as JsonlJournal, read_jsonl as read_jsonl
 from turnlock.journal.memory import MemoryJournal as MemoryJournal
 from turnlock.journal.protocol import (

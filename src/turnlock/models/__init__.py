@@ -17,7 +17,7 @@ from turnlock.models.base import (
     Sink as Sink,
     Usage as Usage,
 )
-from turnlock.models.names import resolve as resolve
+from turnlock.models.names import as_model as as_model, resolve as resolve
 from turnlock.models.scripted import (
     Fail as Fail,
     Invoke as Invoke,

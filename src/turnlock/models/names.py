@@ -1,10 +1,32 @@
-"""Names of models -> adapters. SDKs are imported here, when a name asks for one."""
+"""What a host gives for a model -> an adapter. SDKs are imported here, when a name asks for one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from turnlock.errors import MissingExtra
 from turnlock.models.base import Model
+
+_CHOICES = "give 'openai:MODEL', 'openai-chat:MODEL', 'demo', or an adapter"
+
+
+def as_model(given: Model | str) -> Model:
+    """The adapter that was meant.
+
+    Raises:
+        TypeError: It is neither a name nor an adapter; the text says what is missing.
+        ValueError: The name is not known.
+        MissingExtra: What the name needs is not installed.
+    """
+    if isinstance(given, str):
+        return resolve(given)
+    missing = [name for name in ("name", "dialect", "settings", "respond") if not hasattr(given, name)]
+    if missing or isinstance(given, type):
+        lacks = (
+            f"it has no {', '.join(missing)}" if missing else "it is a class: make one, with the model's name"
+        )
+        raise TypeError(f"model={given!r} is no model adapter ({lacks}): {_CHOICES}")
+    return given
 
 
 def resolve(name: str) -> Model:
@@ -12,21 +34,17 @@ def resolve(name: str) -> Model:
 
     Raises:
         ValueError: The name is not known; the text lists those that are.
-        ImportError: The extra that it needs is not installed; the text says which.
+        MissingExtra: What it needs is not installed; the text says which.
     """
     provider, _, model = name.partition(":")
     make = _PROVIDERS.get(provider)
     if make is None or bool(model) is (provider == "demo"):
-        raise ValueError(
-            f"model {name!r} is not known: give 'openai:MODEL', 'openai-chat:MODEL', 'demo', or an adapter"
-        )
+        raise ValueError(f"model {name!r} is not known: {_CHOICES}")
     try:
         return make(model)
     except ImportError as error:
         extra = "demo" if provider == "demo" else "openai"
-        raise ImportError(
-            f"model {name!r} needs a package that is not installed ({error}): pip install 'turnlock[{extra}]'"
-        ) from error
+        raise MissingExtra(f"model {name!r}", extra, error) from error
 
 
 def _responses(model: str) -> Model:

@@ -18,5 +18,5 @@ from turnlock.runtime.results import (
     TurnResult as TurnResult,
     Waiting as Waiting,
 )
-from turnlock.runtime.session import Session as Session
+from turnlock.runtime.session import Session as Session, WhenBusy as WhenBusy
 from turnlock.runtime.streams import EventStream as EventStream, TurnStream as TurnStream

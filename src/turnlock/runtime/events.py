@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from turnlock.engine import Invocation, StopReason
+from turnlock.engine import Invocation, Outcome, StopReason
 from turnlock.runtime.results import Receipt
 
 
@@ -114,6 +114,12 @@ class CallEnded:
     turn: int
     call: Invocation
     spooled: Path | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of the call."""
+        assert self.call.outcome is not None
+        return self.call.outcome
 
 
 @frozen

@@ -12,8 +12,9 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import copy_context
 from functools import partial
+from threading import get_ident
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeAlias, TypeVar
 
 import msgspec
 import trio
@@ -21,7 +22,6 @@ import trio
 from turnlock._version import __version__
 from turnlock.engine import (
     NOTES,
-    Call,
     Content,
     Engine,
     Invocation,
@@ -30,16 +30,15 @@ from turnlock.engine import (
     Message,
     Mode,
     OnInterrupt,
-    Output,
     Role,
     inputs,
 )
 from turnlock.engine.calls import Wait
 from turnlock.engine.outcome import Cause, format_seconds
 from turnlock.errors import SessionBusy, SessionClosed
-from turnlock.journal import Journal, JsonlJournal, MemoryJournal, SessionOpened
+from turnlock.journal import Journal, SessionOpened, as_journal
 from turnlock.machines import InvocationState, TurnState
-from turnlock.models import Model, Usage, resolve
+from turnlock.models import Model, Usage, as_model
 from turnlock.runtime.conductor import PERFORM, Approve, Conductor
 from turnlock.runtime.logs import Log, about
 from turnlock.runtime.owner import Owner
@@ -53,7 +52,10 @@ from turnlock.tools.context import find_call, inside_session
 from turnlock.tools.signature import Function
 from turnlock.wire import Encoder, Settings, encoder
 
-Parts = str | Sequence[Mapping[str, Any]]
+Parts: TypeAlias = str | Sequence[Mapping[str, Any]]
+WhenBusy: TypeAlias = Literal["steer", "queue", "interrupt", "reject"]
+Speaker: TypeAlias = Literal["user", "developer", "system"]
+Keep: TypeAlias = Literal["keep", "return"]
 
 
 class Session:
@@ -97,20 +99,32 @@ class Session:
 
         Raises:
             DeclarationError: A tool cannot be told to a model.
+            TypeError: An argument is not of the kind that it has to be.
             ValueError: The model's name is not known, or the history is not complete.
+            MissingExtra: What the model's name needs is not installed.
         """
+        for name, value, fits, wanted in (
+            ("instructions", instructions, isinstance(instructions, str), "text"),
+            ("approve", approve, approve is None or callable(approve), "a function that answers for a call"),
+            ("limits", limits, limits is None or isinstance(limits, Limits), "Limits(...)"),
+            ("nursery", nursery, nursery is None or isinstance(nursery, trio.Nursery), "a trio nursery"),
+            ("note", note, note is None or isinstance(note, str), "text, or None for no note"),
+            ("id", id, id is None or isinstance(id, str), "text"),
+        ):
+            if not fits:
+                raise TypeError(f"{name}={value!r}: give {wanted}")
         self.id = id or uuid.uuid4().hex
-        self._named = id is not None
+        self._named = bool(id)
         self.limits = limits or Limits()
-        self._model, self._owns_model = (resolve(model), True) if isinstance(model, str) else (model, False)
+        self._model, self._owns_model = as_model(model), isinstance(model, str)
         self._tools = as_tools(tools)
         self._instructions = instructions
         self._approve = approve
-        self._journal: Journal = _journal(journal)
+        self._journal = as_journal(journal)
         self._nursery = nursery
         self._manager: Any = None
         notes = NOTES if note == "" else {} if note is None else dict.fromkeys(NOTES, note)
-        self._engine = Engine.with_history(_complete(history or ()), self.limits, notes)
+        self._engine = Engine.with_history(history or (), self.limits, notes)
         self._messages = 0
         self._given_ids: set[str] = set()
         self._state = "new"
@@ -120,6 +134,10 @@ class Session:
     async def __aenter__(self) -> Self:
         if self._state != "new":
             raise SessionClosed(f"session {self.id} was opened before: make a new one")
+        try:
+            trio.lowlevel.current_task()
+        except RuntimeError:
+            raise RuntimeError("a session runs under trio, not asyncio: trio.run(main)") from None
         self._state = "opening"
         dialect = self._model.dialect
         settings = self._model.settings(self._instructions, [tool.spec for tool in self._tools.values()])
@@ -129,12 +147,15 @@ class Session:
             nursery = await self._manager.__aenter__()
         else:
             nursery = self._nursery
-        self._wire(nursery, settings, encode)
         try:
-            await self._owner.open(self._opened(settings))
+            self._wire(nursery, settings, encode)
+            try:
+                await self._owner.open(self._opened(settings))
+            except BaseException:
+                self._supervisor.close()
+                raise
         except BaseException as error:
             self._state = "closed"
-            self._supervisor.close()
             if self._owns_model:
                 await self._model.aclose()
             await self._leave(type(error), error, error.__traceback__)
@@ -278,9 +299,9 @@ class Session:
         self,
         content: Parts,
         *,
-        role: str = "user",
-        when_busy: str = "steer",
-        on_interrupt: str = "keep",
+        role: Speaker = "user",
+        when_busy: WhenBusy = "steer",
+        on_interrupt: Keep = "keep",
         id: str | None = None,  # noqa: A002  # the specification's word
     ) -> Receipt:
         """Send a message, and go on when it is accepted: recorded, and sure to have one fate (R5).
@@ -304,7 +325,7 @@ class Session:
         await self._owner.ask(send)
         return self._conductor.receipts[send.message.id]
 
-    async def run(self, content: Parts | None = None, *, when_busy: str = "queue") -> TurnResult:
+    async def run(self, content: Parts | None = None, *, when_busy: WhenBusy = "queue") -> TurnResult:
         """Send a message and wait for the end of the turn that carries it.
 
         Without content the session goes on: held messages open a turn, or the model is asked again.
@@ -342,11 +363,11 @@ class Session:
             self._conductor.let_go(ticket)
             raise
 
-    def turn(self, content: Parts | None = None, *, when_busy: str = "queue") -> TurnStream:
+    def turn(self, content: Parts | None = None, *, when_busy: WhenBusy = "queue") -> TurnStream:
         """The same as a block that yields the events of the turn; leaving it early interrupts the turn."""
         return TurnStream(self, self._ticket(content, when_busy))
 
-    def _ticket(self, content: Parts | None, when_busy: str) -> Ticket:
+    def _ticket(self, content: Parts | None, when_busy: WhenBusy) -> Ticket:
         if inside_session(self.id):
             raise RuntimeError(
                 "a tool cannot run a turn of its own session, whose end that turn would wait for: "
@@ -519,9 +540,16 @@ class Session:
         if self._state != "open":
             told = "is closed" if self._state == "closed" else "is not open yet: use it inside `async with`"
             raise SessionClosed(f"session {self.id} {told}")
+        if get_ident() != self._supervisor.loop_thread:
+            raise RuntimeError(
+                f"session {self.id} runs in another thread: call it with trio.from_thread.run, "
+                "or with trio.lowlevel.TrioToken.run_sync_soon"
+            )
 
     def _check_own(self, call: Invocation) -> None:
         self._check_open()
+        if not isinstance(call, Invocation):
+            raise TypeError(f"{call!r} is no call: give the one that an event carries, `event.call`")
         if call.registry is not self._engine.registry:  # ordinals are a session's own (R2)
             raise ValueError(f"{call!r} is a call of another session")
 
@@ -561,46 +589,15 @@ def _option(known: Mapping[str, _Option], value: str, name: str) -> _Option:
         ) from None
 
 
-def _journal(given: Journal | str | os.PathLike[str] | None) -> Journal:
-    if given is None:
-        return MemoryJournal()
-    if isinstance(given, (str, os.PathLike)):
-        return JsonlJournal(given)
-    return given
-
-
-def _complete(history: Iterable[Item]) -> list[Item]:
-    """The items, when every call in them has its one output behind it.
-
-    Raises:
-        ValueError: One has not; the text says which.
-    """
-    items = list(history)
-    unanswered: set[int] = set()
-    for item in items:
-        if isinstance(item, Call):
-            unanswered.add(item.ordinal)
-        elif isinstance(item, Output):
-            if item.ordinal not in unanswered:
-                raise ValueError(
-                    f"history: the output of call {item.ordinal} stands alone or is its second one"
-                )
-            unanswered.remove(item.ordinal)
-        elif isinstance(item, Message) and unanswered:
-            break
-    if unanswered:
-        raise ValueError(
-            f"history: call {min(unanswered)} has no output before the next message: give it one"
-        )
-    return items
-
-
 def _content(given: Parts) -> Content:
     """Parts, as a value that nobody else can change; no text is no content.
 
     Raises:
+        TypeError: It is neither text nor a list.
         ValueError: There is nothing in it, or nothing that JSON can say.
     """
+    if isinstance(given, (bytes, bytearray, Mapping)):
+        raise TypeError(f"the message is of type {type(given).__name__}: give text, or a list of parts")
     try:
         parts = () if isinstance(given, str) else _READ_PARTS(msgspec.json.encode(tuple(given)))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:

@@ -63,13 +63,14 @@ class TurnStream:
 
     Attributes:
         receipt: What became of the message.
-        result: How the turn went, once it has ended.
+        result: How the turn went, when it has ended.
     """
 
     def __init__(self, session: Session, ticket: Ticket) -> None:
         self._session = session
         self._ticket = ticket
         self._events = session.events()
+        self._entered = False
         self._done = False
 
     @property
@@ -78,11 +79,23 @@ class TurnStream:
         return self._ticket.receipt
 
     @property
-    def result(self) -> TurnResult | None:
-        """How the turn went, once it has ended."""
+    def result(self) -> TurnResult:
+        """How the turn went.
+
+        Raises:
+            RuntimeError: It has not ended; whoever leaves the block, or reads the events to the end, has the
+                result.
+        """
+        if self._ticket.result is None:
+            raise self._ticket.error or RuntimeError(
+                "the turn has not ended: read its events to the end, or leave its block, and ask then"
+            )
         return self._ticket.result
 
     async def __aenter__(self) -> Self:
+        if self._entered:
+            raise RuntimeError("a turn is entered once: call turn() again for the next")
+        self._entered = True
         try:
             await self._session._ask(self._ticket)  # noqa: SLF001  # the session's own handle
         except BaseException:
@@ -101,6 +114,8 @@ class TurnStream:
         return self
 
     async def __anext__(self) -> Event:
+        if not self._entered:
+            raise RuntimeError("enter the turn first: async with session.turn(...) as turn: async for ...")
         while not self._done:
             try:
                 event = await self._events.__anext__()
