@@ -11,22 +11,37 @@ from attrs import Attribute, field, frozen
 _DOUBLINGS_MAX = 64  # a float overflows soon after a thousand; nobody waits as long as these take
 
 
-def _seconds(_instance: object, attribute: Attribute[Any], value: float | None) -> None:
-    if value is not None and not (value > 0 and math.isfinite(value)):
+def is_number(value: object) -> bool:
+    """A number that times can be reckoned with: finite, no text, and not True or False."""
+    try:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
+
+
+def is_seconds(value: Any) -> bool:  # noqa: ANN401  # whatever a host gives
+    """A limit in time: seconds above 0, or None for no limit."""
+    return value is None or (is_number(value) and value > 0)
+
+
+def _seconds(_instance: object, attribute: Attribute[Any], value: object) -> None:
+    if not is_seconds(value):
         raise ValueError(
             f"{attribute.name} is {value!r}: give a number of seconds above 0, or None for no limit"
         )
 
 
-def _pause(_instance: object, attribute: Attribute[Any], value: float) -> None:
-    if not (value >= 0 and math.isfinite(value)):
+def _pause(_instance: object, attribute: Attribute[Any], value: Any) -> None:  # noqa: ANN401  # see above
+    if not (is_number(value) and value >= 0):
         raise ValueError(f"{attribute.name} is {value!r}: give a finite number of seconds, 0 or more")
 
 
-def _at_least(lowest: int) -> Callable[[object, Attribute[Any], int], None]:
-    def check(_instance: object, attribute: Attribute[Any], value: int) -> None:
-        if value < lowest or value != int(value):
-            raise ValueError(f"{attribute.name} is {value!r}: give a whole number of at least {lowest}")
+def _at_least(lowest: int, unit: str) -> Callable[[object, Attribute[Any], Any], None]:
+    def check(_instance: object, attribute: Attribute[Any], value: Any) -> None:  # noqa: ANN401  # see above
+        if not is_number(value) or value != int(value) or value < lowest:
+            raise ValueError(
+                f"{attribute.name} is {value!r}: give a whole number of {unit}, at least {lowest}"
+            )
 
     return check
 
@@ -56,10 +71,10 @@ class Limits:
     approval_deadline: float | None = field(default=900.0, validator=_seconds)
     request_timeout: float | None = field(default=600.0, validator=_seconds)
     turn_timeout: float | None = field(default=None, validator=_seconds)
-    max_requests: int = field(default=100, validator=_at_least(1))
-    parallel: int = field(default=8, validator=_at_least(1))
-    output_cap: int = field(default=64_000, validator=_at_least(256))
-    retries: int = field(default=4, validator=_at_least(0))
+    max_requests: int = field(default=100, validator=_at_least(1, "requests"))
+    parallel: int = field(default=8, validator=_at_least(1, "tools"))
+    output_cap: int = field(default=64_000, validator=_at_least(256, "bytes"))
+    retries: int = field(default=4, validator=_at_least(0, "retries"))
     backoff: float = field(default=0.5, validator=_pause)
     backoff_max: float = field(default=30.0, validator=_pause)
 
