@@ -7,15 +7,20 @@ that a slow machine could miss.
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
 
-from support.live import asked, call, only
+from support.live import asked, call, only, told, until
 from turnlock import (
+    CallEnded,
+    CallLeaked,
     CallOutput,
     CallStarted,
     Cause,
@@ -23,6 +28,7 @@ from turnlock import (
     ProcessResult,
     Scripted,
     Session,
+    TurnEnded,
     run_command,
     tool,
 )
@@ -130,6 +136,56 @@ async def test_the_group_is_killed() -> None:
     text = asked(model)[1]
     assert "Tool cancelled while it was running" in text
     assert "asked to stop" in text.split("Output so far (incomplete):")[1]
+
+
+def gone_by_itself(pid: int) -> bool:
+    """It ends within 20 seconds of real time. For a thread: the clock of the loop may stand still."""
+    end = time.monotonic() + 20
+    while alive(pid) and time.monotonic() < end:
+        time.sleep(0.01)
+    return not alive(pid)
+
+
+@pytest.mark.parametrize(("grace", "passed"), [(0.2, 0.15), (0.0, 0.0)])
+async def test_no_more_time_than_its_call_has(mock_clock: MockClock, grace: float, passed: float) -> None:
+    """R8: a command that ignores TERM is killed within its call's grace, however long its own; it is no leak.
+
+    The clock moves by the steps that are taken here; the processes take the time that they take.
+    """
+
+    @tool
+    async def shell() -> str:
+        return str(await run_command("trap '' TERM; echo $$; while true; do sleep 0.05; done", grace=60))
+
+    model = Scripted([call("shell", "a"), Say("A")])
+    async with Session(model, tools=[shell], limits=Limits(grace=grace)) as session:
+        events = session.events()
+        await session.send("U1")
+        printed = await until(events, CallOutput)
+        await session.cancel(printed.call)
+        for _ in range(round(passed * 100)):
+            await wait_all_tasks_blocked()
+            mock_clock.jump(0.01)
+        killed = await trio.to_thread.run_sync(gone_by_itself, int(printed.text))
+        if not killed:
+            mock_clock.rate = 1000.0  # the story is over: let the session end
+        assert killed
+        assert (await until(events, CallEnded)).outcome.cause is Cause.SKIPPED
+        await until(events, TurnEnded)
+        mock_clock.jump(10.0)  # whoever were late would be seen
+        await wait_all_tasks_blocked()
+        assert session.leaks == ()
+        assert only(told(events), CallLeaked) == []
+
+
+async def test_a_grace_of_its_own() -> None:
+    """A command that nobody's call has stopped takes the grace that it was given."""
+    script = "trap 'echo asked' TERM; echo $$; while true; do sleep 0.05; done"
+    with trio.fail_after(20):
+        result = await run_command(f"sh -c {shlex.quote(script)} & sleep 0.5", grace=0.3)
+    pid, *said = result.output.split()
+    assert "asked" in said
+    await gone(int(pid))
 
 
 async def test_one_that_ends_when_it_is_told_to() -> None:

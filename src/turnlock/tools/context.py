@@ -19,12 +19,14 @@ class ToolContext:
         call: The call.
         session: The id of the session.
         deadline: Seconds that the tool may run; None when nothing bounds it.
+        until: When its grace is over, on trio's clock; None when it was not asked to stop.
         parent: The call in whose tool this session runs, when it is a sub-agent's.
     """
 
     call: Invocation
     session: str
     deadline: float | None
+    until: float | None = field(default=None, init=False, repr=False)
     parent: ToolContext | None = field(default=None, init=False, repr=False)
 
     @property

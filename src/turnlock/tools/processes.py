@@ -8,6 +8,7 @@ what is printed is given to the call (R7), so that the model learns of it.
 from __future__ import annotations
 
 import codecs
+import math
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from turnlock.tools.context import ToolContext, find_call
 
 _CHUNK = 64 * 1024
 _LOOK = 0.05  # seconds of silence after which we look whether there is anybody left to say something
+_REST = 0.5  # seconds of a call's own grace that are kept for the end after KILL; never more than half of it
 
 
 @frozen
@@ -59,7 +61,8 @@ async def run_command(
         command: A list of words, or one string for the system's shell.
         cwd: The folder to run it in.
         env: Variables beside those of this process.
-        grace: Seconds between asking the group to end and killing it.
+        grace: Seconds between asking the group to end and killing it; fewer when the call that it runs in was
+            asked to stop, and has less of its own grace left.
 
     Raises:
         OSError: It cannot be started.
@@ -92,13 +95,22 @@ async def run_command(
 async def _end_group(process: trio.Process, printed: _Printed, grace: float) -> None:
     """TERM, grace, KILL, to everything that the command started; what it says by then is kept."""
     if _signal(process, signal.SIGTERM):
-        with trio.move_on_after(grace):
+        with trio.move_on_after(grace) as patience:
             while _signal(process, 0):
+                patience.deadline = min(patience.deadline, _latest(printed.call))
                 await printed.receive()
         _signal(process, signal.SIGKILL)
     await process.wait()
     while not printed.ended and await printed.receive():  # what stands in the pipe
         pass
+
+
+def _latest(call: ToolContext | None) -> float:
+    """When a group must be killed at the latest, so that the call has its end within its own grace (R8)."""
+    if call is None or call.until is None:
+        return math.inf
+    left = call.until - trio.current_time()
+    return call.until - min(left / 2, _REST)
 
 
 def _signal(process: trio.Process, number: int) -> bool:
