@@ -338,44 +338,6 @@ def test_a_custom_tool() -> None:
     assert made.spec.strict is None
 
 
-@pytest.mark.parametrize("kind", ["local_shell", "shell", "apply_patch", "computer"])
-def test_built_in_kinds(kind: str) -> None:
-    """By name or by kind it is the same tool; fields that it does not know are the provider's business."""
-
-    def function(command: list[str]) -> None: ...
-
-    for made in (tool(name=kind)(function), tool(kind=kind)(function), tool(kind=kind, name=kind)(function)):
-        assert (made.name, made.kind) == (kind, CallKind(kind))
-        assert made.parameters == {}
-        assert made.read('{"type": "exec", "command": ["ls"], "env": {}}') == {"command": ["ls"]}
-        with pytest.raises(BadArguments, match="missing required field `command`"):
-            made.read("{}")
-    options = {"environment": {"type": "local"}}
-    own = tool(kind=kind, parameters=options)(lambda **arguments: None)
-    assert (own.parameters, own.read('{"x": 1}')) == (options, {"x": 1})
-
-
-def test_functions_that_are_called_like_a_kind() -> None:
-    """A function named `shell` is told to the model as a function; the kind is chosen, never guessed."""
-
-    @tool
-    def shell(command: str) -> None: ...
-
-    assert (shell.name, shell.kind) == ("shell", CallKind.FUNCTION)
-    assert shell.parameters["required"] == ["command"]
-
-
-def test_tool_search() -> None:
-    """Of the built-in kinds it alone has a schema of arguments."""
-
-    @tool(kind="tool_search")
-    def find(goal: str) -> None:
-        """Find tools."""
-
-    assert (find.name, find.parameters["required"]) == ("tool_search", ["goal"])
-    assert find.read('{"goal": "x", "limit": 3}') == {"goal": "x"}
-
-
 # ── what cannot be declared ─────────────────────────────────────────────────────────────────────────
 
 
@@ -419,10 +381,6 @@ def odd_default(x: Mutable = Mutable()) -> None: ...  # noqa: B008  # this is wh
         (two, {"name": "no spaces"}, "1 to 64 letters, digits, _ or -: give name="),
         (two, {"name": "x" * 65}, "1 to 64 letters"),
         (functools.partial(two, a="x"), {}, "give name="),
-        (two, {"deadline": 0}, "0 is no deadline: give seconds above 0, or None"),
-        (two, {"idle_deadline": -1.0}, "-1.0 is no deadline"),
-        (two, {"deadline": float("nan")}, "nan is no deadline"),
-        (two, {"deadline": float("inf")}, "inf is no deadline"),
         (print, {}, "by position"),
     ],
 )

@@ -1,6 +1,8 @@
 """Tools: how they are declared, what they know of their call, and what becomes of what they leave.
 
     declare.py    @tool: a function as the model may call it
+    options.py    what may be said of a tool beside its function
+    kinds.py      what the calls of built-in kinds carry
     signature.py  schema and reader from a function's signature and docstring
     context.py    what a running tool may ask its call
     output.py     values, exceptions and long texts as what the model reads

@@ -8,29 +8,21 @@ call's life.
 from __future__ import annotations
 
 import inspect
-import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from enum import Enum
-from typing import Any, Final, TypeAlias, overload
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, overload
 
 import msgspec
 from attrs import define, field
 
 from turnlock.engine import CallKind
 from turnlock.errors import DeclarationError
+from turnlock.tools.kinds import CARRIED, kind_reader
+from turnlock.tools.options import Default, Seconds, problems
 from turnlock.tools.signature import Function, Reader, Signature, read_object
 from turnlock.wire import ToolSpec
 
-
-class Default(Enum):
-    """Stands for "as the session's limits say"."""
-
-    DEFAULT = "default"
-
-
 DEFAULT: Final = Default.DEFAULT
-Seconds: TypeAlias = float | Default | None
 
 BUILT_IN = frozenset(CallKind) - {CallKind.FUNCTION, CallKind.CUSTOM}
 """Kinds whose calls go to the tool that is registered under the kind's name."""
@@ -77,6 +69,11 @@ class Tool:
     strict: bool = False
     _reader: Reader = field(repr=False, alias="reader")
     context: str | None = field(default=None, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        wrong = problems(self)
+        if wrong:
+            raise DeclarationError(str(self.name), wrong, sort="tool")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # whatever the function takes
         """Call the function, as if it were none."""
@@ -170,7 +167,8 @@ def tool(
             of its input.
         kind: The kind of call that it answers. Calls of a built-in kind (``local_shell``, ``shell``,
             ``apply_patch``, ``computer``, ``tool_search``) go to the tool that is given its name, here or by
-            ``name=``. A function that merely is called so stays a function.
+            ``name=``. A function that merely is called so stays a function. A built-in kind's function takes,
+            by name, what the kind's calls carry, or ``**arguments``.
         deadline: Seconds it may run; None for no deadline. Default: the session's.
         idle_deadline: Seconds it may run without output or progress. Default: the session's.
         exclusive: Run it alone.
@@ -183,20 +181,18 @@ def tool(
     """
 
     def make(function: Function) -> Tool:
+        function = _called(function)
         tool_name, answered = _identity(function, name, kind)
-        for seconds in (deadline, idle_deadline):
-            if isinstance(seconds, (int, float)) and not 0 < seconds < math.inf:
-                problem = f"{seconds} is no deadline: give seconds above 0, or None for no limit"
-                raise DeclarationError(tool_name, [problem], sort="tool")
-        signature = Signature.of(function, tool_name, lenient=answered in BUILT_IN)
-        told: Mapping[str, Any] = parameters or {}
+        signature = Signature.of(function, tool_name, lenient=answered in CARRIED)
+        told: Mapping[str, Any] = {} if parameters is None else parameters
         reader: Reader = read_object
         if answered is CallKind.CUSTOM:
             reader = signature.text_reader()
+        elif answered in CARRIED:
+            reader = kind_reader(signature, answered)
         elif parameters is None:
             reader = signature.reader()
-            if answered in {CallKind.FUNCTION, CallKind.TOOL_SEARCH}:
-                told = signature.schema()
+            told = signature.schema()
         return Tool(
             function=function,
             name=tool_name,
@@ -216,6 +212,22 @@ def tool(
     return make if function is None else make(function)
 
 
+def _called(given: object) -> Function:
+    """The function that a tool is made of.
+
+    Raises:
+        DeclarationError: It is none.
+    """
+    if isinstance(given, staticmethod):  # as it stands in the body of its class
+        given = given.__func__
+    if callable(given):
+        return given
+    problem = f"{given!r} is no function: write @tool, @tool(name=...) or tool(function)"
+    if isinstance(given, classmethod):
+        problem = "a class method has no class in the class's own body: use tool(Class.method) after it"
+    raise DeclarationError("tool", [problem], sort="argument of")
+
+
 def _identity(function: Function, name: str | None, kind: CallKind | str | None) -> tuple[str, CallKind]:
     """What a tool is called, and the kind of call that it answers.
 
@@ -226,12 +238,12 @@ def _identity(function: Function, name: str | None, kind: CallKind | str | None)
         problem = f"{str(kind)!r} is no kind of call: give one of {', '.join(CallKind)}"
         raise DeclarationError(str(name or getattr(function, "__name__", "")), [problem], sort="tool")
     if kind in BUILT_IN:
-        if name not in {None, kind}:
+        if name is not None and name != kind:
             problem = f"calls of kind {kind} go to the tool of that name: leave out name="
             raise DeclarationError(str(name), [problem], sort="tool")
         return str(kind), CallKind(kind)
-    made = str(name or getattr(function, "__name__", ""))
-    if not _NAME.fullmatch(made):
+    made = getattr(function, "__name__", "") if name is None else name
+    if not (isinstance(made, str) and _NAME.fullmatch(made)):
         problem = "a name has 1 to 64 letters, digits, _ or -: give name="
         raise DeclarationError(repr(made), [problem], sort="tool")
     if kind is None:  # not by the function's own name: one that is called `shell` is a function like others
@@ -243,13 +255,36 @@ def as_tools(tools: Sequence[Tool | Function]) -> dict[str, Tool]:
     """Tools by name; plain functions become tools.
 
     Raises:
-        DeclarationError: Two tools have one name.
+        DeclarationError: It is no list of tools or functions, or two tools have one name.
     """
     named: dict[str, Tool] = {}
-    for given in tools:
+    for given in _listed(tools):
         made = given if isinstance(given, Tool) else tool(given)
         if made.name in named:
             problem = "two tools have this name: give one of them name="
             raise DeclarationError(made.name, [problem], sort="tool")
         named[made.name] = made
     return named
+
+
+def _listed(tools: object) -> list[Tool | Function]:
+    """What stands in ``tools=``, when it is a list of tools or functions.
+
+    Raises:
+        DeclarationError: It is not; the text says what was given instead.
+    """
+    if isinstance(tools, (str, bytes)) or not isinstance(tools, Iterable):
+        one = tools.name if isinstance(tools, Tool) else getattr(tools, "__name__", "")
+        wrong = [
+            f"{one or repr(tools)} is no list: give a list of tools or functions, tools=[{one or '...'}]"
+        ]
+        raise DeclarationError("tools=", wrong, sort="argument")
+    listed = list(tools)
+    wrong = [
+        f"{given!r} is neither a tool nor a function: give a list of them"
+        for given in listed
+        if not callable(given)
+    ]
+    if wrong:
+        raise DeclarationError("tools=", wrong, sort="argument")
+    return listed

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
 from typing import Annotated, Any, TypeAlias
@@ -30,10 +30,10 @@ class Signature:
     Attributes:
         name: The function's name.
         description: Its docstring before the first section.
-        fields: Its parameters, as msgspec defines fields.
+        fields: Its parameters: name, type and, where there is one, default.
         context: The parameter that gets the call's context.
         open: It takes keyword arguments beside the named ones.
-        lenient: Fields that it does not know are left out: the schema is the provider's.
+        lenient: Fields that it does not know pass: the schema is the provider's, and ``kinds`` judges them.
     """
 
     name: str
@@ -56,8 +56,9 @@ class Signature:
             called = type(called).__call__.__get__(called)
         made = cls(name, described, [], None, open=False, lenient=lenient)
         try:
+            parameters = tuple(inspect.signature(function).parameters.values())
+            made._check_shape(called, parameters[:1])
             hints = typing.get_type_hints(called, include_extras=True)
-            parameters = inspect.signature(function).parameters.values()
         except (NameError, TypeError, ValueError) as error:
             raise made.refused(
                 f"its annotations cannot be read ({error}): they must be names of its module"
@@ -77,21 +78,60 @@ class Signature:
                     hint = Annotated[hint, msgspec.Meta(description=about[parameter.name])]
                 bare = parameter.default is parameter.empty
                 made.fields.append(
-                    (parameter.name, hint) if bare else (parameter.name, hint, _field(parameter.default))
+                    (parameter.name, hint) if bare else (parameter.name, hint, parameter.default)
                 )
         return made
+
+    def _check_shape(self, called: Function, first: Sequence[inspect.Parameter]) -> None:
+        """Refuse what no call could ever run, whatever its annotations say."""
+        if inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called):
+            raise self.refused(
+                "it is a generator, and a call has one result: return a list or a text, and say things "
+                "as they come with ToolContext.output"
+            )
+        owner = _class_of(called)
+        for each in first if owner else ():
+            if each.name in {"self", "cls"} and each.annotation is each.empty:
+                raise self.refused(
+                    f"it is a method of {owner} without its object, and the model would have to give "
+                    f"{each.name!r}: use tool(instance.{called.__name__}), or a function"
+                )
 
     def refused(self, problem: str) -> DeclarationError:
         """The error that says what is wrong with it."""
         return DeclarationError(self.name, [problem], sort="tool")
 
     def _struct(self) -> type[msgspec.Struct]:
+        fields = [
+            each if len(each) == 2 else (each[0], each[1], self._default(*each)) for each in self.fields
+        ]
         try:
             return msgspec.defstruct(
-                "arguments", self.fields, kw_only=True, forbid_unknown_fields=not (self.open or self.lenient)
+                "arguments", fields, kw_only=True, forbid_unknown_fields=not (self.open or self.lenient)
             )
         except TypeError as error:
             raise self.refused(f"{error}: give another default, or parameters=") from error
+
+    def _default(self, name: str, hint: Any, default: Any) -> Any:  # noqa: ANN401  # it may be anything
+        """A default as the function would get it from the model, made anew for each call.
+
+        None is held to its annotation too: the model would be told of a text that is null by default, and be
+        refused when it says so.
+        """
+        if default is not msgspec.UNSET:
+            try:
+                default = msgspec.convert(default, hint)
+            except msgspec.ValidationError as error:
+                optional = ", or annotate it `… | None`" if default is None else ""
+                raise self.refused(
+                    f"{name}={default!r} does not fit its annotation ({error}): "
+                    f"give another default{optional}"
+                ) from None
+            except TypeError:  # no type that JSON can say: that is told where it is needed
+                pass
+        if isinstance(default, (list, dict, set)) and default:
+            return msgspec.field(default_factory=lambda: deepcopy(default))  # a tool may change its arguments
+        return default
 
     def schema(self) -> dict[str, Any]:
         """The JSON schema of the arguments.
@@ -148,18 +188,16 @@ def _unwrapped(function: Function) -> tuple[Function, frozenset[str]]:
     return function, frozenset(bound)
 
 
+def _class_of(called: Function) -> str:
+    """The class in whose body a function stands; empty when it stands in none."""
+    return str(getattr(called, "__qualname__", "")).rpartition("<locals>.")[2].rpartition(".")[0]
+
+
 def _is_context(hint: object) -> bool:
     """The parameter wants the call's context, or may have it."""
     if isinstance(hint, type):
         return issubclass(hint, ToolContext)
     return any(_is_context(inner) for inner in typing.get_args(hint) if isinstance(inner, type))
-
-
-def _field(default: Any) -> Any:  # noqa: ANN401  # the default of a parameter may be anything
-    """A default that msgspec takes, made anew for each call: a tool may change its arguments."""
-    if isinstance(default, (list, dict, set)) and default:
-        return msgspec.field(default_factory=lambda: deepcopy(default))
-    return default
 
 
 def read_object(arguments: str) -> dict[str, Any]:
