@@ -11,6 +11,7 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -138,12 +139,12 @@ async def test_the_group_is_killed() -> None:
     assert "asked to stop" in text.split("Output so far (incomplete):")[1]
 
 
-def gone_by_itself(pid: int) -> bool:
-    """It ends within 20 seconds of real time. For a thread: the clock of the loop may stand still."""
+async def soon(so: Callable[[], bool]) -> bool:
+    """It becomes so within 20 seconds of real time, while the clock of the loop may stand still."""
     end = time.monotonic() + 20
-    while alive(pid) and time.monotonic() < end:
-        time.sleep(0.01)
-    return not alive(pid)
+    while not so() and time.monotonic() < end:
+        await trio.to_thread.run_sync(time.sleep, 0.01)
+    return so()
 
 
 @pytest.mark.parametrize(("grace", "passed"), [(0.2, 0.15), (0.0, 0.0)])
@@ -166,12 +167,13 @@ async def test_no_more_time_than_its_call_has(mock_clock: MockClock, grace: floa
         for _ in range(round(passed * 100)):
             await wait_all_tasks_blocked()
             mock_clock.jump(0.01)
-        killed = await trio.to_thread.run_sync(gone_by_itself, int(printed.text))
+        killed = await soon(lambda: not alive(int(printed.text)))
         if not killed:
             mock_clock.rate = 1000.0  # the story is over: let the session end
         assert killed
         assert (await until(events, CallEnded)).outcome.cause is Cause.SKIPPED
         await until(events, TurnEnded)
+        assert await soon(lambda: not session.leaks)  # no time has passed
         mock_clock.jump(10.0)  # whoever were late would be seen
         await wait_all_tasks_blocked()
         assert session.leaks == ()
