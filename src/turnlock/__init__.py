@@ -47,6 +47,7 @@ from turnlock.errors import (
     JournalError as JournalError,
     MissingExtra as MissingExtra,
     ModelError as ModelError,
+    NothingToSend as NothingToSend,
     SessionBusy as SessionBusy,
     SessionClosed as SessionClosed,
     TransitionRefused as TransitionRefused,

@@ -66,6 +66,16 @@ class SessionBusy(TransitionRefused):
         return f"a turn is under way ({self.state}){self._waiting}"
 
 
+class NothingToSend(TransitionRefused):
+    """The session was asked to go on, and there is nothing to go on from: no provider takes an empty history.
+
+    Send a message instead.
+    """
+
+    def _text(self) -> str:
+        return "there is nothing to go on from"
+
+
 class InputError(TurnlockError):
     """The engine was fed an input that no runtime may make, such as an ordinal used twice.
 

@@ -143,9 +143,11 @@ def test_busy_session_refuses() -> None:
     arrows = told([HELLO, inputs.Send(1, Message("two", "Now"), Mode.REJECT), inputs.GoOn(2), ANSWERED])
     assert after(arrows, "session begun model")[0] == "user said session: message (reject): Now"
     assert after(arrows, "user said session: message (reject)")[0].startswith(
-        "session lost user: refused: turn is"
+        "session lost user: refused: a turn is under way"
     )
-    assert after(arrows, "user said session: go on")[0].startswith("session lost user: refused: turn is")
+    assert after(arrows, "user said session: go on")[0].startswith(
+        "session lost user: refused: a turn is under way"
+    )
     assert arrows[-1] == "session told user: turn 1 ended: end_turn"
 
 

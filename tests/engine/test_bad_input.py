@@ -21,7 +21,7 @@ from turnlock.engine import (
     Trouble,
     inputs,
 )
-from turnlock.errors import InputError, SessionBusy, TransitionRefused
+from turnlock.errors import InputError, NothingToSend, SessionBusy, TransitionRefused
 
 NOW = 7.0
 
@@ -229,9 +229,11 @@ def send(mode: Mode) -> Input:
     return inputs.Send(NOW, Message("new", "new"), mode)
 
 
+BUSY = "a turn is under way"
 REFUSED: list[tuple[Callable[[], Story], Input, type[TransitionRefused], str]] = [
-    *((state, send(Mode.REJECT), SessionBusy, "turn is") for state in STATES if state not in {fresh, ended}),
-    *((state, inputs.GoOn(NOW), SessionBusy, "turn is") for state in STATES if state not in {fresh, ended}),
+    *((state, send(Mode.REJECT), SessionBusy, BUSY) for state in STATES if state not in {fresh, ended}),
+    *((state, inputs.GoOn(NOW), SessionBusy, BUSY) for state in STATES if state not in {fresh, ended}),
+    (fresh, inputs.GoOn(NOW), NothingToSend, "there is nothing to go on from"),
     *((state, inputs.Cancel(NOW, UNKNOWN), TransitionRefused, "not open") for state in STATES),
     (ended, inputs.Cancel(NOW, 1), TransitionRefused, "invocation 1 is not open: 'cancel' is not allowed"),
     *(

@@ -21,7 +21,11 @@ def test_a_response_is_lost_behind_a_call() -> None:
     story = Story()
     story.send("U")
     story.model(T("T1"), K("a"), T("T2"))
-    assert story.fails(text="reset by peer") == ["set aside T2", "timer Wake at 0.5"]
+    assert story.fails(text="reset by peer") == [
+        "set aside T2",
+        "discarded the rest of 1",
+        "timer Wake at 0.5",
+    ]
     assert story.returns("a", "once") == ["ended a: returned"]
     assert story.wait(0.5) == ["send 2"]
     assert story.reply(A()) == ["turn 1 ended: end_turn"]
@@ -116,7 +120,7 @@ def test_open_calls_end_before_a_failed_turn_does() -> None:
     story = Story(Limits(retries=0))
     story.send("U1")
     story.model(K("a"), K("b", approval=True))
-    assert story.fails() == []
+    assert story.fails() == ["discarded the rest of 1"]
     story.returns("a")
     assert story.allow("b") == ["start b", "run b"]
     assert story.returns("b") == ["ended b: returned", "turn 1 ended: failed"]
@@ -278,7 +282,7 @@ def test_a_control_tool_ended_the_turn_before_its_response_was_lost() -> None:
         story.send("U1")
         story.model(K("done", ends_turn=True))
         story.returns("done")
-        assert story.fails(trouble) == ["turn 1 ended: tool_ended"]
+        assert story.fails(trouble) == ["discarded the rest of 1", "turn 1 ended: tool_ended"]
         assert errors(story) == [""]
 
 

@@ -51,7 +51,7 @@ from turnlock.engine import (
 from turnlock.engine.commands import Command
 from turnlock.engine.inputs import PLAIN
 from turnlock.engine.outcome import STOPS_CALL, STOPS_TURN
-from turnlock.errors import InputError, SessionBusy, TransitionRefused
+from turnlock.errors import InputError, NothingToSend, SessionBusy, TransitionRefused
 from turnlock.explore import GUARDS, SOUND, Machines, without_guard
 from turnlock.explore.facts import Facts, Phase as Stage
 from turnlock.explore.oracles import observe
@@ -208,6 +208,8 @@ class Life(RuleBasedStateMachine):
                 self.feed(inputs.Interrupt(self.now, cause, data.draw(st.sampled_from(["", "half an"]))))
             case "go on" if self.facts.turn:
                 self.refuse(inputs.GoOn(self.now), SessionBusy)
+            case "go on" if not (self.facts.items or self.facts.held):
+                self.refuse(inputs.GoOn(self.now), NothingToSend)
             case "go on":
                 self.feed(inputs.GoOn(self.now))
             case "cancel" if self.facts.calls:

@@ -162,7 +162,7 @@ async def test_a_path_that_cannot_be_written(
         async def aclose(self) -> None:
             closed.append(True)
 
-    monkeypatch.setattr(session_module, "resolve", lambda _name: Closing([]))
+    monkeypatch.setattr(session_module, "as_model", lambda _name: Closing([]))
     await refused(Session("some:model", journal=path, tools=[ls]), f"^{path} {why}$")
     assert closed == [True]
     async with trio.open_nursery() as nursery:

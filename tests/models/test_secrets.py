@@ -16,6 +16,8 @@ from turnlock.models.secrets import hiding, without_keys
         ("Illegal header value b'Bearer tok.en/1\\n'", "Illegal header value b'[redacted]\\n'"),
         ("authorization: Basic dXNlcjpwdw==, retry", "authorization: [redacted], retry"),
         ("a task-force of 20 asked for sk-1", "a task-force of 20 asked for sk-1"),
+        ("Missing bearer or basic authentication", "Missing bearer or basic authentication"),
+        ("Your basic plan allows 3 requests", "Your basic plan allows 3 requests"),
         ("The model `gpt-5` does not exist", "The model `gpt-5` does not exist"),
     ],
 )

@@ -76,7 +76,7 @@ async def test_lost_in_a_chat_answer(new_session: NewSession, autojump_clock: Mo
     assert result.text == "A"
     assert result.calls == ()
     assert asked(model) == ["U1", "U1"]
-    assert only(seen, TextDiscarded) == [TextDiscarded(1, 1)]
+    assert only(seen, TextDiscarded) == [TextDiscarded(1, 1, "Let me")]
     assert [event.seconds for event in only(seen, RetryScheduled)] == [pytest.approx(0.5, abs=0.01)]
 
 

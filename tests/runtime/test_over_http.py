@@ -145,7 +145,7 @@ async def test_cut_in_a_chat_answer(play: Play) -> None:
             result = await session.run("Go.")
             seen = told(events)
         assert (result.text, result.calls) == ("Done.", ())
-        assert only(seen, TextDiscarded) == [TextDiscarded(1, 1)]
+        assert only(seen, TextDiscarded) == [TextDiscarded(1, 1, "Let me see.")]
         assert world.asked == ["Go.", "Go."]
 
 

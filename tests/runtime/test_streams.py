@@ -58,7 +58,7 @@ async def test_a_whole_turn(new_session: NewSession, autojump_clock: MockClock) 
         assert turn.result.stop_reason is StopReason.END_TURN
     seen = names(events)
     assert seen == [
-        *["TurnStarted", "RequestSent", "MessageDelivered"],
+        *["TurnStarted", "MessageDelivered", "RequestSent"],
         *["CallRequested", "CallStarted", "CallOutput", "CallEnded"],
         *["RequestSent", "TextDelta", "TextDelta", "TextDelta", "TurnEnded"],
     ]
@@ -97,7 +97,7 @@ async def test_a_turn_that_steers(new_session: NewSession, autojump_clock: MockC
             nursery.start_soon(_later, gate)
             events = [event async for event in turn]
     assert names(events) == [
-        *["MessageHeld", "CallEnded", "RequestSent", "MessageDelivered", "TextDelta", "TurnEnded"],
+        *["MessageHeld", "CallEnded", "MessageDelivered", "RequestSent", "TextDelta", "TurnEnded"],
     ]
     assert turn.result.turn == 1
 

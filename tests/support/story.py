@@ -367,7 +367,7 @@ class Story:
                 assert outcome is not None
                 return f"ended {self.label(command.invocation.ordinal)}: {outcome.cause}"
             case commands.Discarded():
-                return f"discarded {command.request}"
+                return f"discarded {'' if command.whole else 'the rest of '}{command.request}"
             case commands.SetAside():
                 return f"set aside {self._item(command.item)}"
             case commands.Late():

@@ -56,10 +56,11 @@ def test_a_full_length_label_is_cut_for_its_ordinal() -> None:
 def test_a_call_that_the_provider_executed_has_an_id_of_its_own() -> None:
     """R21, R4: without an ordinal its request tells it apart; its output follows it."""
     ids = WireIds()
-    assert ids.give_server("srv", 3) == ids.of_server("srv") == "srv"
+    assert ids.give_server("srv", 3) == ids.take_server("srv") == "srv"
     assert ids.give(Call(1, "srv", "f", "{}", 1)) == "srv_1"
-    assert ids.give_server("srv", 4) == ids.of_server("srv") == "srv_r4"
-    assert ids.of_server("never seen") == "never seen"
+    assert ids.give_server("srv", 4) == ids.take_server("srv") == "srv_r4"
+    assert ids.take_server("srv") is None  # one output each
+    assert ids.take_server("never seen") is None
 
 
 def test_other_ids_are_avoided_where_they_share_a_room() -> None:

@@ -48,6 +48,7 @@ class Guarded:
     receipts: list[Receipt] = field(factory=list)
     _texts: dict[str, str] = field(factory=dict)
     _waited: list[Receipt] = field(factory=list)
+    _carried: list[str] = field(factory=list)  # by the request that is about to leave
     _said: list[str] = field(factory=list)
 
     def session(self) -> Session:
@@ -91,13 +92,15 @@ class Guarded:
         match event:
             case RequestSent(request=number, items=count):
                 say("request", f"request {number}: {outline(session.transcript[:count])}")
+                for text in self._carried:
+                    say("delivered", f"“{text}” went out in request {number}, behind every output")
+                self._carried.clear()
             case TextDelta(text=text):
                 self._said.append(text)
             case MessageHeld(receipt=receipt):
                 self._waited.append(receipt)
             case MessageDelivered(receipt=receipt) if receipt in self._waited:
-                text = self._texts[receipt.id]
-                say("delivered", f"“{text}” went out in request {receipt.request}, behind every output")
+                self._carried.append(self._texts[receipt.id])
             case MessageReturned(receipt=receipt):
                 say("note", f"“{self._texts[receipt.id]}” came back: {receipt.reason}")
             case TurnEnded(stop_reason=reason, error=error):
@@ -121,9 +124,8 @@ class Guarded:
                 say("tool", f"{_label(call)} prints: {text.strip()}")
             case CallStopping(call=call):
                 say("stop", f"{_label(call)} is asked to stop ({call.stop_cause})")
-            case CallEnded(call=call):
-                assert call.outcome is not None
-                say("tool", f"{_label(call)}: {call.outcome.model_text.rstrip()}")
+            case CallEnded(call=call, outcome=outcome):
+                say("tool", f"{_label(call)}: {outcome.model_text.rstrip()}")
             case CallLeaked(call=call):
                 say("stop", f"{_label(call)} runs on; nothing waits for it")
             case CallFreed(call=call, age=age):

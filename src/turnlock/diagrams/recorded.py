@@ -191,7 +191,8 @@ def _request(
         case commands.AbortRequest():
             return draw(SESSION, MODEL, f"abort request {command.number}", Kind.ABORTED)
         case commands.Discarded():
-            return draw(SESSION, MODEL, f"nothing of response {command.request} counts", Kind.NOTE)
+            what = "nothing" if command.whole else "only what was completed"
+            return draw(SESSION, MODEL, f"{what} of response {command.request} counts", Kind.NOTE)
         case commands.SetAside():
             return draw(SESSION, MODEL, f"{_kind(command.item)} set aside: {command.reason}", Kind.NOTE)
         case _:

@@ -142,9 +142,14 @@ class CallEnded:
 
 @value
 class Discarded:
-    """A response was lost, and nothing of it counts: what hosts showed of it is void (R7)."""
+    """A response was lost: what hosts showed of it is void (R7).
+
+    ``whole``: nothing of it counts. Otherwise its completed items do, because a call is among them (R12), and
+    void is what was shown of the item that was never completed.
+    """
 
     request: int
+    whole: bool = True
 
 
 @value

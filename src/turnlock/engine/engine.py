@@ -36,7 +36,7 @@ from turnlock.engine.limits import Limits
 from turnlock.engine.outcome import ENDINGS, STOPS_CALL, STOPS_TURN, Cause, Effect, Outcome
 from turnlock.engine.transcript import Transcript, complete
 from turnlock.engine.turn import Turn
-from turnlock.errors import InputError, SessionBusy, TransitionRefused
+from turnlock.errors import InputError, NothingToSend, SessionBusy, TransitionRefused
 from turnlock.machines import (
     INVOCATION_MACHINE,
     TURN_MACHINE,
@@ -364,6 +364,9 @@ class Engine:
 
     def _on_go_on(self, _said: inputs.GoOn) -> None:
         self._ask_for_turn()
+        if not (self.transcript.items or self.inbox.held):
+            hint = "give run() or turn() a message"
+            raise NothingToSend(self.turn.label, self.turn.state, TurnEvent.GO_ON, (), hint)
         self.turn.asked_to_go_on = True
 
     def _on_cancel(self, said: inputs.Cancel) -> None:
@@ -434,6 +437,7 @@ class Engine:
         turn.request = None
         if self.transcript.response_has_call:
             self._commit(broken=True)
+            self._out.append(commands.Discarded(said.request, whole=False))
         else:
             self.transcript.discard()
             turn.ask_again = said.trouble is Trouble.LOST

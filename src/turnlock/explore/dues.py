@@ -141,9 +141,10 @@ def _response_failed(facts: Facts, given: inputs.ResponseFailed) -> bool:
     if any(isinstance(item, Call) for item in facts.response):
         facts.answered = facts.sent
         facts.keep_response(broken=True)
+        facts.due["discarded", (given.request, False)] = None
     else:
         facts.response.clear()
-        facts.due["discarded", given.request] = None
+        facts.due["discarded", (given.request, True)] = None
         facts.lost = given.trouble is Trouble.LOST
     if facts.decided is not None:
         return True

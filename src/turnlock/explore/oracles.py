@@ -232,7 +232,8 @@ def _set_timer(facts: Facts, command: commands.SetTimer) -> None:
 
 
 def _discarded(facts: Facts, command: commands.Discarded) -> None:
-    facts.pay("discarded", command.request, f"response {command.request} was discarded, and it counts")
+    due = command.request, command.whole
+    facts.pay("discarded", due, f"response {command.request} was discarded, and it counts")
 
 
 def _set_aside(facts: Facts, command: commands.SetAside) -> None:

@@ -30,7 +30,7 @@ from turnlock.wire.jsontext import mended
 _HEADERS = {"Content-Type": "application/json", "Accept": "text/event-stream"}
 _RETRY = frozenset({408, 409, 425, 429})
 _FATAL = frozenset({"insufficient_quota", "model_not_found", "invalid_api_key", "billing_hard_limit_reached"})
-_NOT_THE_BODY = frozenset({401, 403, 405})  # keys, rights and addresses: asking again will not help
+_THE_BODY = frozenset({400, 413, 422})  # all others are about keys, rights, addresses, money
 _SAYS_WHETHER_CUT = frozenset({"completed", "incomplete"})  # statuses of items
 
 
@@ -219,9 +219,10 @@ class OpenAIChat(_OpenAI):
                 raise answer.error
         if answer.finish is None:
             raise ModelError(Trouble.LOST, "the stream ended before a finish_reason")
-        finish = {"length": Finish.LENGTH, "content_filter": Finish.FILTER}.get(answer.finish, Finish.STOP)
-        sink.item(answer.message(), cut=finish is not Finish.STOP)
-        return Response(finish, answer.usage, answer.id)
+        return Response(answer.finish, answer.usage, answer.id)
+
+
+_FINISHES = {"length": Finish.LENGTH, "content_filter": Finish.FILTER}
 
 
 @define
@@ -230,7 +231,8 @@ class _ChatAnswer:
 
     Attributes:
         sink: Where text goes as it comes.
-        finish: The finish_reason: the message is complete, and only the usage may follow.
+        finish: What the finish_reason means: the message is complete and handed on, and only the usage may
+            follow.
         error: What the provider said instead.
     """
 
@@ -238,7 +240,7 @@ class _ChatAnswer:
     text: list[str] = field(factory=list)
     refusal: list[str] = field(factory=list)
     calls: dict[int, dict[str, Any]] = field(factory=dict)
-    finish: str | None = None
+    finish: Finish | None = None
     error: ModelError | None = None
     usage: Usage | None = None
     id: str = ""
@@ -253,7 +255,7 @@ class _ChatAnswer:
     def _take(self, chunk: Mapping[str, Any]) -> None:
         self.id = chunk.get("id") or self.id
         if usage := chunk.get("usage"):
-            self.usage = Usage(usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0)
+            self.usage = _usage(usage, "prompt_tokens", "completion_tokens")
         for choice in chunk.get("choices") or ():
             delta = choice.get("delta") or {}
             for key, pieces in (("content", self.text), ("refusal", self.refusal)):
@@ -264,7 +266,9 @@ class _ChatAnswer:
                 self.sink.reasoning(thought)
             for piece in delta.get("tool_calls") or ():
                 self._add_call(piece)
-            self.finish = choice.get("finish_reason") or self.finish
+            if (reason := choice.get("finish_reason")) and self.finish is None:
+                self.finish = _FINISHES.get(reason, Finish.STOP)
+                self.sink.item(self.message(), cut=self.finish is not Finish.STOP)
 
     def _add_call(self, piece: Mapping[str, Any]) -> None:
         call = self.calls.setdefault(piece.get("index", len(self.calls)), {"id": "", "type": "function"})
@@ -295,10 +299,16 @@ class _ChatAnswer:
 # ── how a response ends ─────────────────────────────────────────────────────────────────────────────
 
 
+def _usage(told: Mapping[str, Any], *names: str) -> Usage:
+    """What it cost; a count that is no number counts for nothing."""
+    counts = (told.get(name) for name in names)
+    return Usage(*(count if isinstance(count, int) else 0 for count in counts))
+
+
 def _response(data: Mapping[str, Any], finish: Finish) -> Response:
     usage = None
     if told := data.get("usage"):
-        usage = Usage(told.get("input_tokens") or 0, told.get("output_tokens") or 0)
+        usage = _usage(told, "input_tokens", "output_tokens")
     return Response(finish, usage, data.get("id") or "")
 
 
@@ -321,13 +331,13 @@ def _trouble(status: int | None, code: str) -> Trouble:
     """What goes wrong, by status and code; a status of None is an error in the stream."""
     if code == "context_length_exceeded":
         return Trouble.OVERFLOW
-    if code in _FATAL or status in _NOT_THE_BODY:
+    if code in _FATAL:
         return Trouble.FATAL
     if code == "invalid_prompt":
         return Trouble.REFUSED
     if code == "conversation_locked" or status is None or status in _RETRY or status >= 500:
         return Trouble.LOST
-    return Trouble.REFUSED
+    return Trouble.REFUSED if status in _THE_BODY else Trouble.FATAL
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

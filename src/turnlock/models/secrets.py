@@ -9,17 +9,17 @@ from contextlib import contextmanager
 from turnlock.errors import ModelError
 
 HIDDEN = "[redacted]"
-_SHORTEST = (
-    8  # characters: what servers of one's own are given ("x", "none") is no secret, but is in many texts
+_SHORTEST = 8  # characters: what servers of one's own are given for a key ("x", "none") is in many texts
+_CREDENTIALS = r"(?=[^\s'\"\\,;]*[\d_=+/])[^\s'\"\\,;]+"  # no word has one of these in it
+_LOOKS_LIKE_A_KEY = re.compile(
+    rf"(?i:\b(?:bearer|basic)\s+){_CREDENTIALS}|\b(?:sk|pk|rk|gsk|xai)-[\w*.-]{{6,}}"
 )
-_LOOKS_LIKE_A_KEY = re.compile(r"(?i:\b(?:bearer|basic)\s+)[^\s'\"\\,;]+|\b(?:sk|pk|rk|gsk|xai)-[\w*.-]{6,}")
 
 
 def without_keys(text: str, key: str = "") -> str:
     """A text without this key and without whatever looks like one."""
-    if len(key.strip()) >= _SHORTEST:
-        text = text.replace(key.strip(), HIDDEN)
-    return _LOOKS_LIKE_A_KEY.sub(HIDDEN, text)
+    text = _LOOKS_LIKE_A_KEY.sub(HIDDEN, text)
+    return text.replace(key.strip(), HIDDEN) if len(key.strip()) >= _SHORTEST else text
 
 
 @contextmanager

@@ -64,12 +64,16 @@ def lost(error: BaseException) -> ModelError:
 class Events:
     """Server-sent events from bytes as they come: the data of each, decoded."""
 
-    _rest: bytes = field(default=b"", init=False)
+    _rest: list[bytes] = field(factory=list, init=False)  # of a line that has not ended
     _data: list[bytes] = field(factory=list, init=False)
 
     def feed(self, chunk: bytes) -> Iterator[Mapping[str, Any]]:
         """The events that are whole by now. One that is not JSON is itself an ``error`` event."""
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        if b"\n" not in chunk:
+            self._rest.append(chunk)
+            return
+        *lines, rest = b"".join((*self._rest, chunk)).split(b"\n")
+        self._rest = [rest]
         for ended in lines:
             line = ended.removesuffix(b"\r")
             if line.startswith(b"data:"):

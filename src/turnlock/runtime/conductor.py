@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 from weakref import WeakSet
 
@@ -115,7 +116,7 @@ class Conductor:
     riding: list[Ticket] = field(factory=list, init=False)  # on the turn under way
     _policies: dict[str, Policy] = field(factory=dict, init=False)
     _read: dict[int, tuple[Tool, dict[str, Any]]] = field(factory=dict, init=False)
-    _asking: dict[int, trio.CancelScope] = field(factory=dict, init=False)
+    _asking: dict[int, tuple[Invocation, trio.CancelScope]] = field(factory=dict, init=False)
     _spooled: dict[int, Any] = field(factory=dict, init=False)
     _due: dict[int, commands.Timed] = field(factory=dict, init=False)  # inputs to feed when their time comes
     _timers: int = field(default=0, init=False)
@@ -182,18 +183,27 @@ class Conductor:
         if ticket.done or ticket.left:
             return
         ticket.left = True
+        if self.owner.retract(ticket.asked):
+            self.forget(ticket)
+        else:
+            self.owner.post_made(partial(self._leaving, ticket))
+
+    def _leaving(self, ticket: Ticket) -> inputs.Input | None:
+        """What is to be said of it, once what it asked for was applied."""
+        if ticket.done:
+            return None
         if ticket.turn is not None:
-            self.stop_turn(Cause.INTERRUPTED, "the host left the turn")
-        elif isinstance(ticket.asked, inputs.Send):
-            message = ticket.asked.message.id
-            self.owner.post(inputs.Withdraw(self.now(), message, "its sender went away"))
+            return inputs.Interrupt(
+                self.now(), Cause.INTERRUPTED, self.requester.hold(), "the host left the turn"
+            )
+        if isinstance(ticket.asked, inputs.Send):
+            return inputs.Withdraw(self.now(), ticket.asked.message.id, "its sender went away")
+        return None
 
     def _carry(self, ticket: Ticket) -> None:
         """The turn under way is the one that somebody waits for."""
         ticket.turn = self.record.number
         self.riding.append(ticket)
-        if ticket.left:  # before what it asked for was recorded: the turn begins, and ends
-            self.stop_turn(Cause.INTERRUPTED, "the host left the turn")
 
     def stop_turn(self, cause: Cause, reason: str) -> None:
         """Stop the turn under way; nobody waits for it here."""
@@ -236,22 +246,30 @@ class Conductor:
         if sent.problem is not None:
             self.log.debug("request.refused", turn=command.turn, request=command.number, problem=sent.problem)
             return
+
+    def _left(self, flight: Flight) -> None:
+        """A request is on its way: one that was aborted before was never sent."""
+        request, turn = flight.request, flight.turn
         self.record.requests += 1
-        if self.keeps_requests and sent.request.body:
-            self.owner.note(RequestRecord(self.now(), command.number, sent.request.body))
+        if self.keeps_requests and request.body:
+            self.owner.note(RequestRecord(self.now(), request.number, request.body))
         if self.log.on:
-            self.log.debug("request.sent", turn=command.turn, request=command.number, items=command.length)
+            self.log.debug("request.sent", turn=turn, request=request.number, items=request.length)
         if self.listened:
-            self.tell(events.RequestSent(command.turn, command.number, command.length))
+            self.tell(events.RequestSent(turn, request.number, request.length))
 
     def _on_abort_request(self, command: commands.AbortRequest) -> None:
         self.requester.abort()
         self.log.debug("request.aborted", turn=self.record.number, request=command.number)
 
     def _on_discarded(self, command: commands.Discarded) -> None:
-        self.log.debug("response.discarded", turn=self.record.number, request=command.request)
-        if self.listened:
-            self.tell(events.TextDiscarded(self.record.number, command.request))
+        last = self.requester.last
+        assert last is not None, "only what was sent can be discarded"
+        text = "".join(last.said if command.whole else last.shown)
+        if command.whole or text:
+            self.log.debug("response.discarded", turn=self.record.number, request=command.request, text=text)
+            if self.listened:
+                self.tell(events.TextDiscarded(self.record.number, command.request, text))
 
     def _on_set_aside(self, command: commands.SetAside) -> None:
         kind = type(command.item).__name__
@@ -271,7 +289,9 @@ class Conductor:
     def heard(self, what: str, flight: Flight, info: Any) -> None:  # noqa: ANN401  # a delta or a usage
         """What an adapter tells that is no input."""
         number = flight.request.number
-        if what == "usage":
+        if what == "left":
+            self._left(flight)
+        elif what == "usage":
             self.record.usage += info
             self.usage += info
         elif what == "broken":
@@ -360,13 +380,19 @@ class Conductor:
         if self.listened:
             self.tell(events.ApprovalRequested(self.record.number, invocation))
         if self.approve is not None:
-            scope = self._asking[invocation.call.ordinal] = trio.CancelScope()
+            scope = trio.CancelScope()
+            self._asking[invocation.call.ordinal] = invocation, scope
             self.spawn(self._ask, self.approve, invocation, scope, name=f"approve {invocation.name}")
 
     def _stop_asking(self, ordinal: int, reason: str) -> None:
-        scope = self._asking.get(ordinal)
-        if scope is not None:
-            scope.cancel(reason=reason)
+        asking = self._asking.get(ordinal)
+        if asking is not None:
+            asking[1].cancel(reason=reason)
+
+    @property
+    def asking(self) -> tuple[Invocation, ...]:
+        """The calls for which somebody is being asked."""
+        return tuple(invocation for invocation, _ in self._asking.values())
 
     async def _ask(self, approve: Approve, invocation: Invocation, scope: trio.CancelScope) -> None:
         ordinal = invocation.call.ordinal
@@ -403,7 +429,7 @@ class Conductor:
         self._due[self._timers] = due
         self.watchdog.push(self.epoch + due.at, self._feed, self._timers, self._due)
         if isinstance(due, inputs.Wake):
-            pause = due.at - self.now()
+            pause = max(0.0, due.at - self.now())
             self.log.debug(
                 "retry.scheduled", turn=self.record.number, request=due.request, seconds=round(pause, 3)
             )

@@ -51,10 +51,14 @@ class ReasoningDelta:
 
 @frozen
 class TextDiscarded:
-    """The response was lost: what its deltas said is void (R7)."""
+    """The response was lost: ``text``, which its deltas said last, is void (R7).
+
+    It is all that they said, unless a call was completed in this response: what was completed then counts.
+    """
 
     turn: int
     request: int
+    text: str
 
 
 @frozen

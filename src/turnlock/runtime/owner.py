@@ -24,7 +24,8 @@ from turnlock.engine import Engine, Input
 from turnlock.errors import JournalError, SessionClosed, TransitionRefused
 from turnlock.journal import Entry, InstantJournal, Journal
 
-Apply: TypeAlias = Callable[[Iterable[Input], Callable[[Entry], object] | None], None]
+Apply: TypeAlias = Callable[[Iterable[Any], Callable[[Entry], object] | None], None]
+Make: TypeAlias = Callable[[], Input | None]
 
 
 @define(eq=False)
@@ -68,7 +69,7 @@ class Owner:
     _sequence: int = field(default=1, init=False)
     _write: Callable[[Entry], object] | None = field(default=None, init=False)  # for an instant journal
     _applying: bool = field(default=False, init=False)
-    _inbox: list[Input] = field(factory=list, init=False)
+    _inbox: list[Input | Make] = field(factory=list, init=False)
     _notes: list[Entry] = field(factory=list, init=False)
     _apply: Apply = field(init=False)
     _replies: dict[int, Reply] = field(factory=dict, init=False)
@@ -109,14 +110,17 @@ class Owner:
 
     async def close(self) -> None:
         """Apply everything that was posted, and give the record up."""
-        self._stopping = True
+        self.stop()
         if self._write is not None:
-            self._over = True
             await self._release()
             self.ended.set()
-        elif self._sleeping is not None:
-            self._sleeping.set()
         await self.ended.wait()
+
+    def stop(self) -> None:
+        """Apply what was posted, and nothing any more."""
+        self._stopping = True
+        self._over = self._over or self._write is not None
+        self._wake()
 
     async def _release(self) -> None:
         with trio.CancelScope(shield=True):  # whoever is cancelled must not leave the record locked
@@ -133,8 +137,7 @@ class Owner:
         if self._applying:
             return
         if self._write is None:
-            if self._sleeping is not None:
-                self._sleeping.set()
+            self._wake()
             return
         self._applying = True
         try:
@@ -149,12 +152,39 @@ class Owner:
             if self._barriers:
                 self._pass_barriers()
 
+    def post_made(self, make: Make) -> None:
+        """Post what ``make`` gives when everything that was posted before has been applied; None is nothing.
+
+        It keeps its place among the inputs: what is posted after it comes after it.
+        """
+        if self._over:
+            return
+        if self._write is None:
+            self._inbox.append(make)
+            self._wake()
+        elif (made := make()) is not None:  # what was posted before has been applied
+            self.post(made)
+
+    def retract(self, posted: Input) -> bool:
+        """Take an input back that is not recorded yet, nor about to be; False when it is."""
+        rest = [entry for entry in self._inbox if entry is not posted]
+        if self._write is not None or len(rest) == len(self._inbox):
+            return False
+        self._inbox[:] = rest
+        self._replies.pop(id(posted), None)
+        return True
+
     def note(self, entry: Entry) -> None:
-        """Have something recorded that is no input; at the latest with the next batch."""
+        """Have something recorded that is no input."""
         if self._write is None:
             self._notes.append(entry)
-        else:
+            self._wake()
+        elif not self._over:
             self._write(entry)
+
+    def _wake(self) -> None:
+        if self._sleeping is not None:
+            self._sleeping.set()
 
     async def ask(self, asked: Input) -> None:
         """Post an input of the host, and wait until it was recorded and applied.
@@ -219,7 +249,9 @@ class Owner:
         raise self.error
 
     def _take(self) -> tuple[list[Input], Sequence[Entry]]:
-        batch, self._inbox = self._inbox, []
+        posted, self._inbox = self._inbox, []
+        made = (entry() if callable(entry) else entry for entry in posted)
+        batch = [entry for entry in made if entry is not None]
         if not self._notes:
             return batch, batch
         notes, self._notes = self._notes, []
@@ -238,7 +270,7 @@ class Owner:
             self._replies,
         )
 
-        def apply(batch: Iterable[Input], write: Callable[[Entry], object] | None) -> None:
+        def apply(batch: Iterable[Any], write: Callable[[Entry], object] | None) -> None:
             for taken in batch:  # which may grow meanwhile, if it is the inbox
                 if write is not None:
                     write(taken)

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import attrs
 import trio
 from attrs import define, field
 
@@ -21,7 +22,7 @@ from turnlock.engine import Call, Cause, Finish, Item, Limits, ModelItem, Policy
 from turnlock.engine.inputs import PLAIN
 from turnlock.engine.outcome import format_seconds
 from turnlock.errors import ModelError
-from turnlock.models import Model, Request
+from turnlock.models import Model, Request, Usage
 from turnlock.runtime.watchdog import ALWAYS, Watchdog
 from turnlock.tools.output import describe
 from turnlock.wire import Encoder, Settings, Severity, check, decode
@@ -74,7 +75,8 @@ class Flight:
         problem: Why it was not sent.
         pilot: Who flies it.
         since: When it left, on trio's clock.
-        shown: Text of the item that is not yet complete, as the host has seen it.
+        said: All text of it that the host has seen.
+        shown: What of it belongs to the item that is not yet complete.
         held: What there is to show that came after an interrupt was posted and before the engine has decided
             on it: methods with their argument.
         over: Nothing that arrives counts any more.
@@ -87,6 +89,7 @@ class Flight:
     problem: str | None = None
     pilot: Pilot | None = None
     since: float = 0.0
+    said: list[str] = field(factory=list)
     shown: list[str] = field(factory=list)
     held: list[tuple[Callable[[str], None], str]] | None = None
     over: bool = False
@@ -97,9 +100,12 @@ class Flight:
         """Text that the host may show."""
         if self.over or not delta:
             return
+        if type(delta) is not str:
+            raise TypeError(f"a delta is text, not {delta!r}")
         if self.held is not None:
             self.held.append((self.text, delta))
             return
+        self.said.append(delta)
         self.shown.append(delta)
         self.owner.told("text", self, delta)
 
@@ -123,9 +129,16 @@ class Flight:
             self._complete(decoded.item, decoded.problem, decoded.why)
 
     def add(self, item: ModelItem) -> None:
-        """An item of the transcript, from a model without a dialect."""
-        if not self.over:
-            self._complete(item)
+        """An item of the transcript, from a model without a dialect.
+
+        Raises:
+            ValueError: A call whose ordinal is not the next that ``next_ordinal`` gave.
+        """
+        if self.over:
+            return
+        if isinstance(item, Call) and not self.owner.used < item.ordinal <= self.owner.ordinals:
+            raise ValueError(f"the ordinal {item.ordinal} is not new: take each call's from next_ordinal()")
+        self._complete(item)
 
     def next_ordinal(self) -> int:
         """The ordinal for a call given to ``add``."""
@@ -134,6 +147,7 @@ class Flight:
     def _complete(self, item: ModelItem, problem: Cause | None = None, why: str = "") -> None:
         owner, policy = self.owner, PLAIN
         if isinstance(item, Call):
+            owner.used = item.ordinal
             policy = owner.policy(item, problem, why)
         elif isinstance(item, Text):
             self._shown_whole(item.text)
@@ -145,6 +159,7 @@ class Flight:
             self.held.append((self._shown_whole, text))
             return
         if not self.shown:
+            self.said.append(text)
             self.owner.told("text", self, text)
         self.shown.clear()
 
@@ -164,10 +179,12 @@ class Requester:
         watchdog: Calls back when a request has taken too long.
         post: Takes an input in.
         policy: Called with every call that was completed; says which rules it follows.
-        told: Called with ``text``, ``reasoning``, ``usage``, ``stuck`` or ``broken`` when something happens
-            that is no input of a request.
-        ordinals: The last ordinal that was given to a call.
+        told: Called with ``left``, ``text``, ``reasoning``, ``usage``, ``stuck`` or ``broken`` when something
+            happens that is no input of a request.
+        ordinals: The last ordinal that was given out.
+        used: The last ordinal that a call came with.
         flight: The request in flight.
+        last: The request that was sent last.
         guest: The task that waits for the turn under way, if it flies its requests.
     """
 
@@ -183,6 +200,8 @@ class Requester:
     policy: Callable[[Call, Cause | None, str], Policy]
     told: Callable[[str, Flight, Any], None]
     ordinals: int = 0
+    used: int = field(default=0, init=False)
+    last: Flight | None = field(default=None, init=False)
     flight: Flight | None = field(default=None, init=False)
     guest: Pilot | None = field(default=None, init=False)
     _own: Pilot | None = field(default=None, init=False)  # the session's pilot
@@ -209,6 +228,7 @@ class Requester:
                 body, positions = encoded.body, encoded.positions
                 problem = self._problem(body)
         flight = Flight(Request(number, body, items, length), turn, self, positions, problem)
+        self.last = flight
         if problem is None:
             self.flight = flight
             self._give(flight)
@@ -253,9 +273,9 @@ class Requester:
     # ── pilots ──────────────────────────────────────────────────────────────────────────────────────
 
     def _give(self, flight: Flight) -> None:
+        flight.since = self.clock()
         if self._leaving:  # the aborted request before it is still unwinding
             self._next = flight
-            flight.since = self.clock()
             self.watchdog.push(flight.since + self._patience, self._go_without, 0, ALWAYS)
             return
         pilot = self.guest or self._own
@@ -371,11 +391,14 @@ class Requester:
         if timeout is not None and not self._timing:
             self._set_timer(flight.since + timeout)
         ending: inputs.Input
+        self.told("left", flight, None)
         try:
             response = await self.model.respond(flight.request, flight)
             usage, finish = response.usage, response.finish
             if finish.__class__ is not Finish:
                 finish = Finish(finish)
+            if usage is not None:
+                usage = _checked(usage)
         except ModelError as error:
             trouble = _TROUBLES.get(error.trouble, Trouble.FATAL)
             if trouble is Trouble.REFUSED:
@@ -404,6 +427,17 @@ class Requester:
 
     def _now(self) -> float:
         return self.clock() - self.epoch
+
+
+def _checked(usage: Usage) -> Usage:
+    """What an adapter says of the cost, if it can be added up.
+
+    Raises:
+        TypeError: It cannot.
+    """
+    if type(usage) is not Usage or not all(isinstance(count, int) for count in attrs.astuple(usage)):
+        raise TypeError(f"usage must be a Usage of whole numbers, not {usage!r}")
+    return usage
 
 
 _TROUBLES = {trouble.value: trouble for trouble in Trouble}

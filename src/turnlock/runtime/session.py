@@ -169,7 +169,7 @@ class Session:
         # one tool must not inherit another's variables.
         start: Callable[..., None] = nursery.start_soon
         spawn = partial(copy_context().run, start)
-        clock = trio.lowlevel.current_clock().current_time
+        clock, loop = trio.lowlevel.current_clock().current_time, trio.lowlevel.current_trio_token()
         epoch = clock()
         engine, outer = self._engine, find_call()
         self._log = Log(self.id)
@@ -199,7 +199,8 @@ class Session:
             owner.post,
             conductor.watched,
             conductor.keep,
-            outer if isinstance(outer, Run) else None,
+            # A call bounds what runs in its own loop, for as long as it runs itself.
+            outer if isinstance(outer, Run) and outer.owner.loop == loop and not outer.over else None,
         )
         self._requester = Requester(
             self._model,
@@ -241,6 +242,8 @@ class Session:
             await self._close(wait=self._manager is not None)
         except BaseException as failure:
             # The nursery is left on every path; what went wrong while closing leaves through it.
+            self._watchdog.close()  # these two are shielded: nobody else would end them
+            self._owner.stop()
             await self._leave(type(failure), failure, failure.__traceback__)
             raise
         return await self._leave(kind, error, trace)
@@ -272,6 +275,8 @@ class Session:
                 age = trio.current_time() - (run.asked or run.started)
                 what = "is waited for" if wait and not run.in_thread else "is left behind"
                 self._log.warning(f"session.closed: a tool {what}", **about(run.call), seconds=round(age, 3))
+            for invocation in conductor.asking:
+                self._log.warning("session.closed: an approval is waited for", **about(invocation))
             if wait:  # trio cannot abandon a task: whoever shields holds us
                 await supervisor.wait_tasks_ended()
             supervisor.close()
@@ -336,7 +341,7 @@ class Session:
         Raises:
             SessionBusy: A turn is under way, without content or with ``when_busy="reject"``.
             SessionClosed: The session is not open.
-            ValueError: Called without content before anything was said.
+            NothingToSend: Called without content while there is nothing to go on from.
             RuntimeError: Called from a tool of this session, whose end it would wait for.
         """
         ticket = self._ticket(content, when_busy)
@@ -375,8 +380,6 @@ class Session:
             )
         if content is None:
             self._check_open()
-            if not (self._engine.transcript.items or self._messages or self._given_ids):
-                raise ValueError("nothing was said in this session yet: give run() or turn() a message")
             return Ticket(inputs.GoOn(self._conductor.now()))
         return Ticket(self._message(content, "user", when_busy, "return", None))
 

@@ -170,8 +170,9 @@ class Supervisor:
 
     def _bound(self, run: Run, until: float) -> None:
         """The gate opens at this time, or with the outer call's."""
-        if self.outer is not None and self.outer.until is not None:
-            until = min(until, self.outer.until)
+        outer = self.outer
+        if outer is not None and outer.until is not None and not outer.over:
+            until = min(until, outer.until)
         if run.until is None or until < run.until:
             run.until = until
             self.watchdog.push(until, self._grace_over, run.call.ordinal, self.running)

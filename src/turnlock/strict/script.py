@@ -150,7 +150,7 @@ class Script:
             ScriptError: A line is no JSON object of the format. ``name`` stands in its message.
         """
         lines = []
-        for number, written in enumerate(text.splitlines(), start=1):
+        for number, written in enumerate(text.split("\n"), start=1):
             if not written.strip():
                 continue
             try:

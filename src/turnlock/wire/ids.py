@@ -50,9 +50,9 @@ class WireIds:
         wire_id = self._server[label] = self._unique(label, f"r{request}", ())
         return wire_id
 
-    def of_server(self, label: str) -> str:
-        """The id of the last such call of this label."""
-        return self._server.get(label, label)
+    def take_server(self, label: str) -> str | None:
+        """The id of the last such call of this label, for its one output; None when there is none left."""
+        return self._server.pop(label, None)
 
     def _unique(self, label: str, mark: str, also_taken: Container[str]) -> str:
         wanted = mended(label)

@@ -1,11 +1,11 @@
 """Writes a transcript as the input of OpenAI Responses.
 
-One item of the transcript is one input item, but for reasoning that may not be sent and for a computer's
-output without a picture (``outputs.py``). What this model itself made goes back as it came. An answer
-keeps the provider's item ids wholly or not at all, because ids of one answer refer to each other (C41,
-RESP-REASONING-FOLLOW, RESP-CALL-NEEDS-REASONING): it loses them when another model made it, when nothing
-is stored, when its response never came to its end, and when they repeat or are none that the provider would
-take.
+One item of the transcript is one input item, but for reasoning that may not be sent, for a computer's output
+without a picture (``outputs.py``), and for an output that the provider sent without a call of its own. What
+this model itself made goes back as it came. An answer keeps the provider's item ids wholly or not at all,
+because ids of one answer refer to each other (C41, RESP-REASONING-FOLLOW, RESP-CALL-NEEDS-REASONING): it
+loses them when another model made it, when nothing is stored, when its response never came to its end, and
+when they repeat or are none that the provider would take.
 """
 
 from __future__ import annotations
@@ -157,7 +157,11 @@ class ResponsesEncoder(Encoder):
         if isinstance(label, str) and kind in BY_CALL:
             row[CALL_ID] = self._ids.give_server(label, call.request)
         elif isinstance(label, str) and kind in BY_OUTPUT:
-            row[CALL_ID] = self._ids.of_server(label)
+            row[CALL_ID] = self._ids.take_server(label)
+            if row[CALL_ID] is None:
+                return (
+                    None  # the provider answered nothing of its own: sent back, it would be refused for ever
+                )
         return row
 
 
@@ -215,7 +219,8 @@ def _text(item: Text, *, with_id: bool) -> Mapping[str, Any]:
     origin = item.origin
     said = origin.item if origin is not None and origin.dialect == DIALECT else {}
     if with_id:
-        return {**_sent_back(said, with_id=True), "status": said.get("status") or _COMPLETED}
+        status = said.get("status") or _COMPLETED
+        return {**_sent_back(said, with_id=True), "role": "assistant", "status": status}
     row: dict[str, Any] = {"role": "assistant", "content": item.text}
     if said.get("phase") is not None:
         row["phase"] = said["phase"]  # newer models answer worse without it
@@ -224,8 +229,12 @@ def _text(item: Text, *, with_id: bool) -> Mapping[str, Any]:
 
 def _reasoning(item: Reasoning, *, with_id: bool) -> Mapping[str, Any] | None:
     said = item.origin.item if item.origin is not None else {}
-    # Without an id its content is all that the provider could know it by.
-    return _sent_back(said, with_id=with_id) if with_id or said.get("encrypted_content") else None
+    if not with_id and not said.get("encrypted_content"):
+        return None  # without an id its content is all that the provider could know it by
+    row = _sent_back(said, with_id=with_id)
+    if not isinstance(row.get("summary"), list):
+        row["summary"] = []  # required, also where the provider left it out
+    return row
 
 
 def _tool(spec: ToolSpec) -> Mapping[str, Any] | None:

@@ -1,0 +1,340 @@
+"""What an attack with the specification in hand has found, each as the story that broke."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import msgspec
+import pytest
+import trio
+import trio.lowlevel
+from openai import AsyncOpenAI
+from trio.testing import MockClock
+
+from support.journals import AwaitedJournal
+from support.live import Gate, call, only, outputs, told, until
+from support.wire_server import END, OK, WireServer, sse, status, text_item
+from turnlock import (
+    CallStarted,
+    Limits,
+    ModelError,
+    Note,
+    OpenAIChat,
+    OpenAIResponses,
+    RequestSent,
+    RetryScheduled,
+    Scripted,
+    Session,
+    StopReason,
+    Text,
+    TextDiscarded,
+    Usage,
+    current_call,
+    tool,
+)
+from turnlock.engine import Call
+from turnlock.journal import RequestSent as RequestRecord
+from turnlock.models import Pause, Request, Response, Say, Sink
+from turnlock.strict import judge_responses
+
+
+async def test_a_request_is_given_its_own_time(autojump_clock: MockClock) -> None:
+    """R13: a request that leaves in the instant of an earlier request's timer has its whole time."""
+
+    @tool
+    async def slow() -> str:
+        await trio.sleep(1.5)
+        return "slow!"
+
+    model = Scripted([[Pause(0.5), call("slow")], [Pause(1), Say("A")]])
+    async with Session(model, tools=[slow], limits=Limits(request_timeout=2, retries=0)) as session:
+        for _ in range(20):  # which of two tasks of one instant runs first is drawn
+            model.requests.clear()
+            result = await session.run("U1")
+            assert (result.stop_reason, result.text, len(model.requests)) == (StopReason.END_TURN, "A", 2)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        [{"type": "function_call_output", "call_id": "nobody's", "output": "x"}],
+        [
+            {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "ls", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "c", "output": "the provider's own"},
+        ],
+        [{"type": "reasoning", "id": "rs_1", "summary": None}, text_item("Hm.")],
+        [{"type": "message", "id": "msg_1", "content": [{"type": "output_text", "text": "Hm."}]}],
+    ],
+    ids=["an output alone", "an output of ours", "reasoning without a summary", "a message without a role"],
+)
+async def test_an_odd_item_does_not_end_a_session(odd: list[dict[str, Any]]) -> None:
+    """R16: what cannot be sent back is left out or filled in, and every later request is accepted."""
+
+    @tool
+    async def ls() -> str:
+        return "two files"
+
+    answers = [odd, *[[text_item("Done.", f"msg_{n}x")] for n in range(4)]]
+    server = WireServer(
+        [
+            [
+                OK,
+                sse(
+                    *({"type": "response.output_item.done", "item": item} for item in items),
+                    {"type": "response.completed", "response": {"id": "r"}},
+                ),
+                END,
+            ]
+            for items in answers
+        ]
+    )
+    http = httpx2.AsyncClient(verify=False)
+    async with server.serving() as url, AsyncOpenAI(base_url=url, api_key="x", http_client=http) as client:
+        async with Session(OpenAIResponses("m", client=client), tools=[ls]) as session:
+            ends = [(await session.run(f"U{n}")).stop_reason for n in range(3)]
+    assert ends == [StopReason.END_TURN] * 3
+    assert all(judge_responses(msgspec.json.decode(body)) is None for body in server.bodies)
+
+
+async def test_money_is_no_judgement_on_the_history() -> None:
+    """R20: after a 402 the turn has failed; the output that the request carried stays as it was."""
+
+    @tool
+    async def pay() -> str:
+        return "receipt 42: money was sent"
+
+    called = {"id": "c", "type": "function", "function": {"name": "pay", "arguments": "{}"}}
+    chunks = (
+        {"choices": [{"delta": {"tool_calls": [{"index": 0, **called}]}}]},
+        {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]},
+    )
+    server = WireServer(
+        [[OK, sse(*chunks), END], [status(402, {"error": {"message": "Insufficient Balance"}})]]
+    )
+    http = httpx2.AsyncClient(verify=False)
+    async with server.serving() as url, AsyncOpenAI(base_url=url, api_key="x", http_client=http) as client:
+        async with Session(OpenAIChat("m", client=client), tools=[pay]) as session:
+            result = await session.run("Pay.")
+            assert outputs(session) == ["receipt 42: money was sent"]
+    assert (result.stop_reason, result.error) == (StopReason.FAILED, "Insufficient Balance")
+
+
+async def test_a_chat_call_counts_at_its_finish_reason() -> None:
+    """R12: the call is there while the stream is still open, and an interrupt then cancels it."""
+    gate = Gate("a")
+    called = {"index": 0, "id": "c", "type": "function", "function": {"name": "a", "arguments": "{}"}}
+    finish = {"choices": [{"delta": {"tool_calls": [called]}, "finish_reason": "tool_calls"}]}
+    server = WireServer([[OK, sse(finish), trio.Event()]])
+    http = httpx2.AsyncClient(verify=False)
+    async with server.serving() as url, AsyncOpenAI(base_url=url, api_key="x", http_client=http) as client:
+        async with Session(OpenAIChat("m", client=client), tools=[gate.tool]) as session:
+            with trio.fail_after(20):
+                events = session.events()
+                await session.send("U1")
+                await until(events, CallStarted)
+                await session.interrupt()
+        kinds = [type(item).__name__ for item in session.transcript]
+    assert kinds == ["Message", "Call", "Output", "Note"]
+
+
+@pytest.mark.parametrize("wrong", ["usage", "counts", "ordinal", "repeated"])
+async def test_a_broken_adapter_fails_the_turn_alone(autojump_clock: MockClock, wrong: str) -> None:
+    """R13: what an adapter says must not end the session; the next turn runs."""
+
+    class Broken(Scripted):
+        async def respond(self, request: Request, sink: Sink) -> Response:
+            if request.number > 1:
+                return await super().respond(request, sink)
+            if wrong == "usage":
+                return Response(usage={"input_tokens": 3})  # type: ignore[arg-type]
+            if wrong == "counts":
+                return Response(usage=Usage("3", "4"))  # type: ignore[arg-type]
+            ordinal = sink.next_ordinal() if wrong == "repeated" else 7
+            for _ in range(2):
+                sink.add(Call(ordinal, "c", "nobody", "{}", request.number))
+            return Response()
+
+    model = Broken([Say("A"), Say("B")])
+    async with Session(model) as session:
+        await session.send("U1")
+        await trio.sleep(1)
+        result = await session.run("U2")
+    assert (result.stop_reason, session.open) == (StopReason.END_TURN, ())
+
+
+async def test_a_request_that_never_left_is_not_told(autojump_clock: MockClock) -> None:
+    """A request that is aborted in the step in which it is sent is neither an event nor a record."""
+    journal = AwaitedJournal(keeps_requests=True)
+    model = Scripted([Say("A"), Say("B")])
+    async with Session(model, journal=journal) as session:
+        events = session.events()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.send, "U0")
+            await (
+                trio.lowlevel.checkpoint()
+            )  # the first is on its way to the journal: the others are one batch
+            nursery.start_soon(session.send, "U1")
+            nursery.start_soon(session.interrupt)
+        await session.run("U2")
+    recorded = [entry for entry in journal.entries[session.id] if isinstance(entry, RequestRecord)]
+    sent = [request.number for request in model.requests]
+    assert [entry.request for entry in recorded] == sent
+    assert [event.request for event in only(told(events), RequestSent)] == sent
+
+
+@pytest.mark.parametrize("unfinished", [(), ("You should ", "del")], ids=["nothing", "half a sentence"])
+async def test_what_was_shown_behind_a_call_is_void(
+    autojump_clock: MockClock, unfinished: tuple[str, ...]
+) -> None:
+    """R7: of a response that is lost behind a completed call, the text that was never completed is void."""
+
+    @tool
+    async def ls() -> str:
+        return "two files"
+
+    class Lost(Scripted):
+        async def respond(self, request: Request, sink: Sink) -> Response:
+            if request.number > 1:
+                return await super().respond(request, sink)
+            sink.text("Let me see.")
+            sink.item(text_item("Let me see.", "msg_1"))
+            ls_call = {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "ls"}
+            sink.item({**ls_call, "arguments": "{}"})
+            for delta in unfinished:
+                sink.text(delta)
+            raise ModelError("lost", "gone")
+
+    async with Session(Lost([Say(""), Say("A")]), tools=[ls], limits=Limits(backoff=0)) as session:
+        events = session.events()
+        await session.run("U1")
+        seen = told(events)
+        said = [item.text for item in session.transcript if isinstance(item, Text)]
+    assert said == ["Let me see."]
+    assert [event.text for event in only(seen, TextDiscarded)] == (["You should del"] if unfinished else [])
+    assert [event.seconds for event in only(seen, RetryScheduled)] == [0.0]
+
+
+def test_a_session_of_another_loop_is_not_bounded_by_this_one() -> None:
+    """C26: a plain tool that runs a sub-agent in a loop of its own: neither touches the other's clock."""
+
+    @tool
+    async def inner() -> str:
+        await trio.sleep(0.2)
+        return "inner!"
+
+    @tool(deadline=5)
+    def outer() -> str:
+        async def main() -> str:
+            model = Scripted([call("inner"), Say("sub!")])
+            async with Session(model, tools=[inner], limits=Limits(grace=5)) as sub:
+                return (await sub.run("Go.")).text
+
+        return trio.run(main)
+
+    async def main() -> None:
+        async with Session(Scripted([call("outer"), Say("A")]), tools=[outer]) as session:
+            await session.run("U1")
+            assert outputs(session) == ["sub!"]
+
+    trio.run(main)
+
+
+async def test_a_job_that_outlives_its_call_is_not_bounded_by_it(autojump_clock: MockClock) -> None:
+    """C26: what a tool has left in the host's nursery is a session like any other once the call is over."""
+    ends: list[object] = []
+
+    @tool
+    async def slow() -> None:
+        try:
+            await trio.sleep(100)
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(1)
+
+    async def job() -> None:
+        await trio.sleep(50)
+        async with Session(Scripted([call("slow"), Say("B")]), tools=[slow]) as sub:
+            with trio.move_on_after(1):
+                await sub.run("Go.")
+            await trio.sleep(5)
+            ends.append(outputs(sub))
+
+    async with trio.open_nursery() as nursery:
+
+        @tool
+        async def start() -> str:
+            nursery.start_soon(job)
+            try:
+                await trio.sleep(100)
+            finally:
+                assert current_call().stopping
+            return ""
+
+        async with Session(Scripted([call("start"), Say("A")]), tools=[start]) as session:
+            with trio.move_on_after(1):
+                await session.run("U1")
+            await trio.sleep(100)
+    assert ends == [["Tool cancelled while it was running, after 2 s: it may have had effects."]]
+
+
+async def test_an_approval_that_does_not_end_is_named(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """R8: closing waits for who was asked, and says for what."""
+
+    async def approve(_call: object) -> bool:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(50)
+        return True
+
+    gate = Gate()
+    async with Session(Scripted([call("a")]), tools=[gate.tool], approve=approve) as session:
+        await session.send("U1")
+        await trio.sleep(1)
+    assert "session.closed: an approval is waited for" in caplog.text
+    assert isinstance(session.transcript[-1], Note)
+
+
+def test_a_second_ctrl_c_while_closing(tmp_path: Path) -> None:
+    """C62: nothing that is shielded outlives the session: the process ends."""
+    script = tmp_path / "agent.py"
+    script.write_text(
+        """
+import os, signal, threading, time, trio
+from turnlock import Scripted, Session, tool
+from turnlock.models import Invoke
+
+@tool
+async def slow() -> str:
+    ready.set()
+    try:
+        await trio.sleep(60)
+    finally:
+        with trio.CancelScope(shield=True):
+            closing.set()
+            await trio.sleep(1)
+    return ""
+
+ready, closing = threading.Event(), threading.Event()
+
+def twice():
+    for event in (ready, closing):
+        event.wait()
+        time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGINT)
+
+async def main():
+    async with Session(Scripted([Invoke("slow")]), tools=[slow]) as session:
+        await session.run("U1")
+
+threading.Thread(target=twice, daemon=True).start()
+trio.run(main)
+"""
+    )
+    ended = subprocess.run([sys.executable, script], capture_output=True, timeout=60, check=False)
+    assert ended.returncode != 0
+    assert b"KeyboardInterrupt" in ended.stderr
