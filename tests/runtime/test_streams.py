@@ -298,7 +298,7 @@ async def test_what_the_turn_waits_for(new_session: NewSession, autojump_clock: 
     running = Gate("running")
     model = Scripted(
         [
-            [call("running"), call("alone"), call("slot"), call("guarded"), Pause(1)],
+            [Pause(1), call("running"), call("alone"), call("slot"), call("guarded"), Pause(1)],
             Say("A"),
         ]
     )

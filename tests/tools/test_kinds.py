@@ -55,6 +55,18 @@ def test_the_fields_of_a_kind(kind: str) -> None:
             made.read("{}")
 
 
+def test_null_is_what_the_model_left_out() -> None:
+    """Providers write null for it: the tool's default stands, also where its annotation knows no null."""
+
+    @tool(name="local_shell")
+    def run(command: list[str], working_directory: str = ".", user: str | None = "me") -> None: ...
+
+    called = '{"type": "exec", "command": ["ls"], "working_directory": null, "user": null, "env": {}}'
+    assert run.read(called) == {"command": ["ls"], "working_directory": ".", "user": "me"}
+    with pytest.raises(BadArguments, match="Expected `array`, got `null`"):
+        run.read('{"command": null}')
+
+
 def test_every_kind_is_known() -> None:
     """What the wire hands over is what tools are held to; tool_search has a schema of its own."""
     with_schema = {CallKind.FUNCTION, CallKind.CUSTOM, CallKind.TOOL_SEARCH}

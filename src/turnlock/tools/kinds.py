@@ -62,12 +62,16 @@ def kind_reader(signature: Signature, kind: CallKind) -> Reader:
     if wrong:
         raise DeclarationError(signature.name, wrong, sort="tool")
 
+    defaulted = frozenset(each[0] for each in signature.fields if len(each) == 3)
+
     def read_all(arguments: str) -> dict[str, object]:
-        values = read(arguments)
-        for name, value in read_object(arguments).items():
+        said = read_object(arguments)
+        for name, value in said.items():
             if name not in taken and _says_something(name, value):
                 raise msgspec.ValidationError(f"Object contains unknown field `{name}`")
-        return values
+        # Providers write null for what the model left out.
+        left_out = [name for name, value in said.items() if value is None and name in defaulted]
+        return read(msgspec.json.encode({k: v for k, v in said.items() if k not in left_out}).decode())
 
     return read_all
 
