@@ -132,6 +132,24 @@ def test_the_script_of_the_provider_can_be_played() -> None:
     assert len(Script.parse(lines.code).lines) == lines.code.count("\n")
 
 
+def test_links_to_headings() -> None:
+    """A link into a page leads to a heading of that page."""
+    headings = {
+        page.name: {
+            re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+            for title in re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+        }
+        for page in PAGES
+    }
+    links = {
+        (page.name, Path(target).name or page.name, anchor)
+        for page in PAGES
+        for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text())
+    }
+    assert len(links) > 5
+    assert [link for link in links if link[2] not in headings[link[1]]] == []
+
+
 # ── numbers of rules and cases ──────────────────────────────────────────────────────────────────────────
 
 NUMBER = re.compile(r"\b[RC][1-9]\d?\b")
