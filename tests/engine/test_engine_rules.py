@@ -407,7 +407,7 @@ def test_each_state_of_the_turn_has_a_name() -> None:
 
 
 def test_going_on_without_a_message() -> None:
-    """R24: the host may ask for a turn; the history is asked as it is."""
+    """R17, R26: the host may ask for a turn; the history is asked as it is."""
     story = Story()
     story.send("U")
     story.reply(A())

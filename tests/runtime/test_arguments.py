@@ -11,7 +11,7 @@ from trio.testing import MockClock
 
 from support.journals import AwaitedJournal
 from support.live import call
-from turnlock import CallEnded, MemoryJournal, Scripted, Session, TextDelta, tool
+from turnlock import CallEnded, DeclarationError, MemoryJournal, Scripted, Session, TextDelta, tool
 from turnlock.models import Say
 from turnlock.models.openai import OpenAIResponses
 
@@ -51,6 +51,20 @@ def test_options_of_the_wrong_kind(option: str, value: object, error: str) -> No
     given: dict[str, Any] = {option: value}
     with pytest.raises(TypeError, match=error):
         Session(Scripted([]), **given)
+
+
+async def test_a_tool_that_the_dialect_has_no_calls_for() -> None:
+    """Chat Completions knows functions and custom tools: a session over it says so when it opens."""
+
+    @tool(name="local_shell")
+    async def run(command: list[str]) -> str:
+        raise AssertionError(command)
+
+    with pytest.raises(DeclarationError, match="openai_chat has no calls of kind local_shell: give it"):
+        async with Session(Scripted([], dialect="openai_chat"), tools=[run]):
+            raise AssertionError("it does not open")
+    async with Session(Scripted([]), tools=[run]):
+        pass
 
 
 @pytest.mark.parametrize(

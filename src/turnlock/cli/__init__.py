@@ -6,6 +6,7 @@ stderr. Commands are imported when they are called, so that ``turnlock --help`` 
 
     demo.py      the origin story, unguarded and guarded, over real HTTP
     stories.py   what happens in it, told to a session
+    guarded.py   the user of these sessions, and who shows them
     naive.py     the loop that most agents start with
     stage.py     what both show and count
     provider.py  the strict provider, for agents in any language

@@ -135,7 +135,7 @@ class Engine:
         """Let somebody see every step; None to stop."""
         self.stepper.observe = observer
 
-    def receive(self, input: Input) -> Sequence[Command]:  # noqa: A002  # the specification's word
+    def receive(self, input: Input) -> Sequence[Command]:  # noqa: A002  # as it is called everywhere
         """Feed one input.
 
         Args:

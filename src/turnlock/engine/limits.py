@@ -59,7 +59,7 @@ class Limits:
         turn_timeout: How long a turn may take.
         max_requests: How many requests a turn may send.
         parallel: How many tools of a turn may run at the same time.
-        output_cap: How many bytes of one output the model gets; the rest is spooled to a file.
+        output_cap: How many bytes of one output the model gets; a longer one is spooled whole to a file.
         retries: How often a lost response is asked again in a row.
         backoff: The wait before the first retry; it doubles with each.
         backoff_max: The longest wait before a retry, unless the provider asks for more.

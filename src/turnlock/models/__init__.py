@@ -5,9 +5,10 @@
     openai.py    OpenAI Responses and Chat Completions, over the official client (extra ``openai``)
     stream.py    answers that come as server-sent events
     secrets.py   errors without keys
+    demo.py      the strict provider's script, played in process (extra ``demo``)
     names.py     "openai:gpt-5" and other names -> adapters
 
-Names are the only thing that imports an SDK, and only when asked for it.
+SDKs are imported by names, and by the names of the adapters in the package, when somebody asks for them.
 """
 
 from turnlock.models.base import (

@@ -7,6 +7,7 @@ requester.py   encode, check, send, stream
 supervisor.py  tools: tasks, deadlines, grace, leaks
 streams.py     events for hosts, and one turn as a block
 events.py      what a session tells
+watchdog.py    one heap of times for everything that must not wait for ever
 results.py     receipts, results of turns, what a turn waits for
 logs.py        the same as log events
 """

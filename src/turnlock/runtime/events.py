@@ -1,7 +1,8 @@
 """What a session tells its host, as values to match on.
 
-Every event of a call stands before the ``TurnEnded`` of its turn. Names that the engine uses for inputs and
-commands stay inside; these are the public ones.
+Every event of a call stands before the ``TurnEnded`` of its turn, but for those of a tool that was left
+behind (``CallLeaked``, ``CallFreed``): they come when they happen, with the number of the turn that is then
+under way. Names that the engine uses for inputs and commands stay inside; these are the public ones.
 """
 
 from __future__ import annotations

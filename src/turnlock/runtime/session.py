@@ -35,7 +35,7 @@ from turnlock.engine import (
 )
 from turnlock.engine.calls import Wait
 from turnlock.engine.outcome import Cause, format_seconds
-from turnlock.errors import SessionBusy, SessionClosed
+from turnlock.errors import DeclarationError, SessionBusy, SessionClosed
 from turnlock.journal import Journal, SessionOpened, as_journal
 from turnlock.machines import InvocationState, TurnState
 from turnlock.models import Model, Usage, as_model
@@ -78,7 +78,7 @@ class Session:
         limits: Limits | None = None,
         nursery: trio.Nursery | None = None,
         note: str | None = "",
-        id: str | None = None,  # noqa: A002  # the specification's word
+        id: str | None = None,  # noqa: A002  # as it is called everywhere
     ) -> None:
         """Describe a session; it begins with its ``async with`` block.
 
@@ -142,6 +142,10 @@ class Session:
         dialect = self._model.dialect
         settings = self._model.settings(self._instructions, [tool.spec for tool in self._tools.values()])
         encode = None if dialect is None else encoder(dialect)
+        for each in self._tools.values():
+            if encode is not None and each.kind not in encode.kinds:
+                problem = f"{dialect} has no calls of kind {each.kind}: give it another name, and parameters"
+                raise DeclarationError(each.name, [problem], sort="tool")
         if self._nursery is None:
             self._manager = trio.open_nursery()
             nursery = await self._manager.__aenter__()
@@ -307,7 +311,7 @@ class Session:
         role: Speaker = "user",
         when_busy: WhenBusy = "steer",
         on_interrupt: Keep = "keep",
-        id: str | None = None,  # noqa: A002  # the specification's word
+        id: str | None = None,  # noqa: A002  # as it is called everywhere
     ) -> Receipt:
         """Send a message, and go on when it is accepted: recorded, and sure to have one fate (R5).
 

@@ -1,7 +1,7 @@
 """Encoding that grows with a transcript: what was encoded once is copied, not encoded again.
 
 It owns the bytes of the items that a session has sent, and decides by identity how many of them still
-stand (spec of performance, point 6). How one item is written is the dialect's. The result depends on the
+stand. How one item is written is the dialect's. The result depends on the
 items and the settings alone, never on what was encoded before (R10, R19).
 """
 
@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from attrs import define, field
 
-from turnlock.engine.items import Item, ModelItem
+from turnlock.engine.items import CallKind, Item, ModelItem
 from turnlock.wire.ids import WireIds
 from turnlock.wire.jsontext import dumps
 from turnlock.wire.request import Encoded, Settings
@@ -37,6 +37,9 @@ class Encoder(ABC):
 
     transcript: ClassVar[str]
     """The field of the body that carries the transcript."""
+
+    kinds: ClassVar[frozenset[CallKind]] = frozenset(CallKind)
+    """The kinds of calls that a model can make in this dialect."""
 
     _basis: Hashable = field(init=False, default=None)
     _ids: WireIds = field(init=False, factory=WireIds)

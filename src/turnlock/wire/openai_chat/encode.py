@@ -41,6 +41,7 @@ class ChatEncoder(Encoder):
     """The encoder of ``openai_chat``."""
 
     transcript: ClassVar[str] = "messages"
+    kinds: ClassVar[frozenset[CallKind]] = frozenset({CallKind.FUNCTION, CallKind.CUSTOM})
 
     def _envelope(self, settings: Settings) -> Mapping[str, Any]:
         tools = [_tool(spec) for spec in settings.tools if spec.kind is not CallKind.MCP_APPROVAL]

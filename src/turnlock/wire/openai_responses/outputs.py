@@ -1,7 +1,7 @@
 """Outputs of calls, as OpenAI Responses wants them: one function per kind.
 
 Each says what became of the call with the means of its kind: text where that is all there is, the kind's
-own failure or timeout where it has one (wire rules, sections 3.1 and 5). A tool's native value is taken
+own failure or timeout where it has one. A tool's native value is taken
 when it has the kind's shape, and never when the provider has refused it (R20).
 """
 
