@@ -102,7 +102,7 @@ def test_line_ends_survive_on_disk(readme: Path) -> None:
         ("--check", "pictures", "README.md"),
         ("--check=pictures", "README.md"),
         ("--check", "pictures", "--check", "README.md"),
-        ("both", "--check", "pictures", "README.md", "--format", "dot"),
+        ("--check", "README.md", "--check=pictures"),
     ],
 )
 def test_an_option_takes_several_paths(args: tuple[str, ...], readme: Path) -> None:
@@ -256,3 +256,13 @@ def test_help_teaches() -> None:
         "1  --check found something stale or missing",
     ):
         assert any(line == shown.strip() for shown in text.splitlines())
+
+
+@pytest.mark.parametrize("chosen", [("turn",), ("--format", "dot")])
+@pytest.mark.parametrize("flag", ["--write", "--check"])
+def test_what_a_folder_gets_cannot_be_chosen(flag: str, chosen: tuple[str, ...], readme: Path) -> None:
+    """A folder has every picture and a marker names its own: what would be ignored is refused."""
+    result = run(*chosen, flag, "pictures")
+    assert result.exit_code == 2
+    assert f"leave out {chosen[-1]}." in " ".join(result.stderr.split())
+    assert not (readme.parent / "pictures").exists()

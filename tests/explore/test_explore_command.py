@@ -15,6 +15,7 @@ from turnlock.strict import judge_responses
 
 SMALL = ("--calls", "1", "--messages", "1")
 KEYS = ["calls", "messages", "interrupts", "states", "edges", "violations", "seconds", "counterexample"]
+WHY = ["wrong", "world", "dropped"]
 
 
 def run(*arguments: str) -> Result:
@@ -34,7 +35,8 @@ def test_one_json_object() -> None:
     """Exactly the keys that are relied on."""
     result = run(*SMALL, "--json")
     value = json.loads(result.stdout)
-    assert list(value) == KEYS
+    assert list(value) == KEYS + WHY
+    assert [value[key] for key in WHY] == [None] * 3
     assert (value["calls"], value["messages"], value["interrupts"]) == (1, 1, 1)
     assert (value["violations"], value["counterexample"]) == (0, None)
     assert value["edges"] > value["states"] > 10_000
@@ -50,6 +52,9 @@ def test_a_dropped_guard(guard: str) -> None:
     assert value["violations"] >= 1
     assert 1 <= len(value["counterexample"]) <= 3
     assert all(isinstance(move, str) for move in value["counterexample"])
+    assert value["dropped"] == guard
+    assert value["wrong"]
+    assert value["world"]
 
 
 def test_a_counterexample_is_a_numbered_story() -> None:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import click
 from attrs import frozen
+from click.core import ParameterSource
 
 from turnlock.diagrams import Format, MarkerError, Subject, files, markers, render
 
@@ -93,6 +94,14 @@ def diagram(subject: str, format_: str, write: tuple[Path, ...], check: tuple[Pa
     """Print, write or check."""
     if write and check:
         raise click.UsageError("--write and --check exclude each other: write first, then check.")
+    if write or check:
+        source = click.get_current_context().get_parameter_source
+        for name, given in (("subject", subject), ("format_", format_)):
+            if source(name) is ParameterSource.COMMANDLINE:
+                raise click.UsageError(
+                    "--write and --check are about all pictures of a folder, and about what a file's markers "
+                    f"name: leave out {given}."
+                )
     if write:
         _write(write)
     elif check:

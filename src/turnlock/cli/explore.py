@@ -47,7 +47,7 @@ and is it true? Has each message one fate, in order? Does an interrupt end the t
 \b
 Examples:
   turnlock explore
-  turnlock explore --calls 3 --messages 3
+  turnlock explore --calls 3 --messages 3       (4 and 4 take minutes)
   turnlock explore --drop-guard all_terminal    a missing guard, found
 
 \b
@@ -99,7 +99,7 @@ def explore(
     seconds = time.perf_counter() - started
     _write(dump_requests, b"".join(body + b"\n" for body in result.bodies))
     if as_json:
-        click.echo(json.dumps(_as_json(result, world, calls, messages, seconds)))
+        click.echo(json.dumps(_as_json(result, world, calls, messages, seconds) | {"dropped": drop_guard}))
     else:
         _tell(result, world, drop_guard, seconds)
     click.get_current_context().exit(_FOUND if result.violations else 0)
@@ -155,6 +155,7 @@ class _Progress:
 
 def _as_json(result: Survey, world: World, calls: int, messages: int, seconds: float) -> dict[str, Any]:
     violations = result.violations
+    first = violations[0] if violations else None
     return {
         "calls": calls,
         "messages": messages,
@@ -163,7 +164,9 @@ def _as_json(result: Survey, world: World, calls: int, messages: int, seconds: f
         "edges": result.edges,
         "violations": len(violations),
         "seconds": round(seconds, 3),
-        "counterexample": list(violations[0].moves) if violations else None,
+        "counterexample": None if first is None else list(first.moves),
+        "wrong": None if first is None else first.text,
+        "world": None if first is None else first.world,
     }
 
 
