@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +24,23 @@ from support.wire_server import END, OK, WireServer, sse, status, text_item
 from turnlock import (
     CallStarted,
     Limits,
+    MemoryJournal,
     ModelError,
     Note,
+    NothingToSend,
     OpenAIChat,
     OpenAIResponses,
     RequestSent,
     RetryScheduled,
     Scripted,
     Session,
+    SessionBusy,
     StopReason,
     Text,
+    TextDelta,
     TextDiscarded,
+    TurnEnded,
+    TurnResult,
     Usage,
     current_call,
     tool,
@@ -216,6 +225,222 @@ async def test_what_was_shown_behind_a_call_is_void(
     assert said == ["Let me see."]
     assert [event.text for event in only(seen, TextDiscarded)] == (["You should del"] if unfinished else [])
     assert [event.seconds for event in only(seen, RetryScheduled)] == [0.0]
+
+
+class Telling(Scripted):
+    """Answers with one text, word by word, and ends a little later than its last item."""
+
+    async def respond(self, request: Request, sink: Sink) -> Response:
+        self.requests.append(request)
+        for word in ("I ", "deleted ", "the ", "file."):
+            await trio.sleep(0.2)
+            sink.text(word)
+        await trio.sleep(0.2)
+        sink.item(text_item("I deleted the file.", f"msg_{request.number}"))
+        await trio.sleep(0.05)
+        return Response()
+
+
+SLOW_DISK = 0.1  # seconds of an append, in the stories below
+
+
+async def test_a_host_that_leaves_a_turn_which_has_ended(autojump_clock: MockClock) -> None:
+    """R17: what it leaves behind is decided when all before it was applied, and stops no other turn."""
+    async with Session(Telling([]), journal=AwaitedJournal(SLOW_DISK)) as session:
+        results: list[TurnResult] = []
+
+        async def second() -> None:
+            await trio.sleep(1.22)
+            results.append(await session.run("U2"))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(second)
+            with trio.move_on_after(1.23):  # the end of its turn stands in the inbox
+                await session.run("U1")
+    assert [result.stop_reason for result in results] == [StopReason.END_TURN]
+
+
+async def test_a_host_that_leaves_before_its_turn_begins(autojump_clock: MockClock) -> None:
+    """R17: its turn begins by what stands in the inbox before it left, and is stopped."""
+    async with Session(Telling([]), journal=AwaitedJournal(SLOW_DISK)) as session:
+        events = session.events()
+
+        async def second() -> None:
+            await trio.sleep(0.3)
+            with trio.move_on_after(0.93):
+                await session.run("U2")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(second)
+            await session.run("U1")
+        await trio.sleep(5)
+        ends = [event.stop_reason for event in only(told(events), TurnEnded)]
+        assert session.open == ()
+    assert ends in ([StopReason.END_TURN], [StopReason.END_TURN, StopReason.INTERRUPTED])
+
+
+@pytest.mark.parametrize("how", ["interrupt", "run", "turn", "send"])
+@pytest.mark.parametrize("disk", [0.0, SLOW_DISK])
+async def test_what_was_seen_is_kept_however_slow_the_disk(
+    autojump_clock: MockClock, how: str, disk: float
+) -> None:
+    """R7: whenever a host interrupts an answer, the transcript holds what it has seen of it."""
+    for instant in range(1, 24):
+        when = instant * 0.05 + 0.013
+        journal = AwaitedJournal(disk) if disk else MemoryJournal()
+        async with Session(Telling([]), journal=journal) as session:
+            events = session.events()
+            start = trio.current_time()
+
+            async def other(session: Session = session, until: float = start + when - 0.03) -> None:
+                await trio.sleep_until(until)
+                await session.send("Q", when_busy="queue", on_interrupt="return")  # any record
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(other)
+                with trio.move_on_at(start + when):
+                    if how == "run":
+                        await session.run("U1")
+                    elif how == "turn":
+                        async with session.turn("U1") as turn:
+                            async for _ in turn:
+                                pass
+                    else:
+                        await session.send("U1")
+                        await trio.sleep_forever()
+                if how == "interrupt":
+                    await session.interrupt()
+                elif how == "send":
+                    await session.send("U2", when_busy="interrupt")
+            while session.open:
+                await trio.sleep(0.1)
+            seen = "".join(event.text for event in only(told(events), TextDelta) if event.request == 1)
+            kept = "".join(
+                item.text for item in session.transcript if isinstance(item, Text) and item.request == 1
+            )
+            assert seen == kept, when
+
+
+@pytest.mark.parametrize("how", ["run", "turn", "never entered"])
+async def test_an_interrupt_that_was_taken_back(autojump_clock: MockClock, how: str) -> None:
+    """R5, R7: the turn that goes on is shown to its end."""
+    async with Session(Telling([]), journal=AwaitedJournal(SLOW_DISK)) as session:
+        events = session.events()
+
+        async def strikes() -> None:
+            await trio.sleep(0.52)
+            with trio.move_on_after(0.02):
+                if how == "run":
+                    await session.run("U2", when_busy="interrupt")
+                elif how == "turn":
+                    async with session.turn("U2", when_busy="interrupt"):
+                        raise AssertionError("not recorded yet")
+                else:
+                    session.turn("U2", when_busy="interrupt")
+
+        async def other() -> None:
+            await trio.sleep(0.5)
+            await session.send("Q", when_busy="queue", on_interrupt="return")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(other)
+            nursery.start_soon(strikes)
+            result = await session.run("U1")
+        deltas = [event.text for event in only(told(events), TextDelta) if event.turn == 1]
+    assert (result.stop_reason, "".join(deltas)) == (StopReason.END_TURN, "I deleted the file.")
+
+
+@pytest.mark.parametrize("disk", [0.0, SLOW_DISK])
+async def test_refused_calls_leave_nothing(autojump_clock: MockClock, disk: float) -> None:
+    """What was refused, also to a host that is gone, is not remembered for ever."""
+    journal = AwaitedJournal(disk) if disk else MemoryJournal()
+    async with Session(Telling([]), journal=journal) as session:
+        with pytest.raises(NothingToSend):
+            await session.run()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(session.run, "U1")
+            await trio.sleep(0.5)
+            for after in (0.0, 0.05, 0.15):
+                with trio.move_on_after(after), suppress(SessionBusy):
+                    await session.run("U2", when_busy="reject")
+                with trio.move_on_after(after), suppress(SessionBusy):
+                    await session.run()
+        await trio.sleep(1)
+        conductor, owner = session._conductor, session._owner
+        assert (conductor.tickets, conductor.going_on, conductor.riding, owner._replies) == ({}, {}, [], {})
+
+
+async def test_a_request_that_waits_for_the_last_adapter(autojump_clock: MockClock) -> None:
+    """R13: its time begins when it leaves, not while an adapter that was dismissed is still unwinding."""
+
+    class Unwinding(Scripted):
+        async def respond(self, request: Request, sink: Sink) -> Response:
+            if request.number == 1:
+                self.requests.append(request)
+                try:
+                    await trio.sleep(100)
+                finally:
+                    with trio.CancelScope(shield=True):
+                        await trio.sleep(1.9)
+            return await super().respond(request, sink)
+
+    limits = Limits(request_timeout=1, grace=2, retries=0)
+    model = Unwinding([Say(""), Say("A")])
+    async with Session(model, limits=limits) as session:
+        await session.send("U1")
+        await trio.sleep(0.5)
+        await session.interrupt()
+        result = await session.run("U2")
+    assert (result.stop_reason, result.text) == (StopReason.END_TURN, "A")
+
+
+async def test_an_output_with_the_label_of_another_kind(autojump_clock: MockClock) -> None:
+    """R16: it answers no call, and is left out of every later request."""
+
+    class Odd(Scripted):
+        async def respond(self, request: Request, sink: Sink) -> Response:
+            if request.number == 1:
+                self.requests.append(request)
+                where = {"type": "container_reference", "container_id": "c_1"}
+                action = {"commands": ["ls"], "timeout_ms": None, "max_output_length": None}
+                call = {"type": "shell_call", "id": "sh_1", "call_id": "x", "status": "completed"}
+                sink.item({**call, "action": action, "environment": where})
+                sink.item({"type": "local_shell_call_output", "id": "ls_1", "call_id": "x", "output": "no"})
+                sink.item({"type": "shell_call_output", "id": "so_1", "call_id": "x", "output": []})
+                return Response()
+            return await super().respond(request, sink)
+
+    model = Odd([Say(""), Say("A")])
+    async with Session(model) as session:
+        await session.run("U1")
+        assert (await session.run("U2")).text == "A"
+
+
+@pytest.mark.parametrize("sort", ["wrapped", "partial", "object"])
+async def test_a_plain_wrapper_of_an_async_function(sort: str) -> None:
+    """What it has made is awaited, in the loop."""
+
+    async def inner(path: str = ".") -> str:
+        await trio.sleep(0.01)
+        return f"{path}: two files"
+
+    @functools.wraps(inner)
+    def outer(*args: Any, **kwargs: Any) -> Any:
+        return inner(*args, **kwargs)
+
+    class Lists:
+        async def __call__(self, path: str = ".") -> str:
+            return await inner(path)
+
+    functions: dict[str, Callable[..., Any]] = {
+        "wrapped": outer,
+        "partial": functools.partial(Lists(), path="a"),
+        "object": Lists(),
+    }
+    model = Scripted([call("ls"), Say("A")])
+    async with Session(model, tools=[tool(name="ls")(functions[sort])]) as session:
+        await session.run("U1")
+        assert outputs(session) == [f"{'a' if sort == 'partial' else '.'}: two files"]
 
 
 def test_a_session_of_another_loop_is_not_bounded_by_this_one() -> None:

@@ -284,3 +284,18 @@ def test_a_schema_of_ones_own_says_the_defaults() -> None:
     assert made.read("{}") == {}
     with pytest.raises(BadArguments):
         made.read("[]")
+
+
+def test_members_of_enumerations_as_defaults() -> None:
+    """Also of those that count: the model is told the value, the function gets the member."""
+
+    class Level(enum.Enum):
+        LOW = enum.auto()
+        HIGH = enum.auto()
+
+    def logs(level: Level = Level.LOW, levels: tuple[Level, ...] = (Level.HIGH,)) -> None: ...
+
+    logs.__annotations__ = {"level": Level, "levels": tuple[Level, ...], "return": None}
+    made = tool(logs)
+    assert made.parameters["properties"]["level"]["default"] == 1
+    assert made.read("{}") == {"level": Level.LOW, "levels": (Level.HIGH,)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, strategies as st
 
-from turnlock.engine import Call
+from turnlock.engine import Call, CallKind
 from turnlock.wire.ids import ID_MAX, WireIds
 
 LABELS = st.one_of(
@@ -56,11 +56,14 @@ def test_a_full_length_label_is_cut_for_its_ordinal() -> None:
 def test_a_call_that_the_provider_executed_has_an_id_of_its_own() -> None:
     """R21, R4: without an ordinal its request tells it apart; its output follows it."""
     ids = WireIds()
-    assert ids.give_server("srv", 3) == ids.take_server("srv") == "srv"
+    shell, patch = CallKind.SHELL, CallKind.APPLY_PATCH
+    assert ids.give_server(shell, "srv", 3) == ids.take_server(shell, "srv") == "srv"
     assert ids.give(Call(1, "srv", "f", "{}", 1)) == "srv_1"
-    assert ids.give_server("srv", 4) == ids.take_server("srv") == "srv_r4"
-    assert ids.take_server("srv") is None  # one output each
-    assert ids.take_server("never seen") is None
+    assert ids.give_server(shell, "srv", 4) == "srv_r4"
+    assert ids.take_server(patch, "srv") is None  # of another kind
+    assert ids.take_server(shell, "srv") == "srv_r4"
+    assert ids.take_server(shell, "srv") is None  # one output each
+    assert ids.take_server(shell, "never seen") is None
 
 
 def test_other_ids_are_avoided_where_they_share_a_room() -> None:

@@ -174,9 +174,9 @@ class Conductor:
         """The turn was refused."""
         asked = ticket.asked
         if isinstance(asked, inputs.GoOn):
-            del self.going_on[id(asked)]
+            self.going_on.pop(id(asked), None)
         else:
-            del self.tickets[asked.message.id]
+            self.tickets.pop(asked.message.id, None)
 
     def let_go(self, ticket: Ticket) -> None:
         """Whoever waited is gone: stop the turn, or take the message back if none carries it yet."""
@@ -185,20 +185,29 @@ class Conductor:
         ticket.left = True
         if self.owner.retract(ticket.asked):
             self.forget(ticket)
-        else:
-            self.owner.post_made(partial(self._leaving, ticket))
+            self.applied()
+            return
+        if ticket.turn is not None:
+            self.requester.hold()  # what comes from now on may never have been
+        self.owner.post_made(partial(self._leaving, ticket))
 
     def _leaving(self, ticket: Ticket) -> inputs.Input | None:
         """What is to be said of it, once what it asked for was applied."""
+        asked = ticket.asked
         if ticket.done:
             return None
         if ticket.turn is not None:
-            return inputs.Interrupt(
-                self.now(), Cause.INTERRUPTED, self.requester.hold(), "the host left the turn"
-            )
-        if isinstance(ticket.asked, inputs.Send):
-            return inputs.Withdraw(self.now(), ticket.asked.message.id, "its sender went away")
+            shown = self.requester.hold()
+            return inputs.Interrupt(self.now(), Cause.INTERRUPTED, shown, "the host left the turn")
+        if isinstance(asked, inputs.Send) and asked.message.id in self.engine.inbox.letters:
+            return inputs.Withdraw(self.now(), asked.message.id, "its sender went away")
+        self.forget(ticket)  # it was refused, and nobody was there to hear it
         return None
+
+    def applied(self) -> None:
+        """What was posted has been decided on, or taken back: show what was held meanwhile."""
+        if not self.owner.may_stop:
+            self.requester.release()
 
     def _carry(self, ticket: Ticket) -> None:
         """The turn under way is the one that somebody waits for."""

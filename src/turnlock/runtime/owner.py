@@ -20,7 +20,7 @@ import trio
 from attrs import define, field
 from trio.lowlevel import enable_ki_protection
 
-from turnlock.engine import Engine, Input
+from turnlock.engine import Engine, Input, inputs
 from turnlock.errors import JournalError, SessionClosed, TransitionRefused
 from turnlock.journal import Entry, InstantJournal, Journal
 
@@ -48,6 +48,7 @@ class Owner:
         performer: Whose methods they are.
         spawn: Starts a task of the session.
         failed: Called with the error that stops the owner.
+        applied: Called when a batch was applied that had to be waited for.
         may_be_known: The id is the host's choice: there may be a record of it.
         taken: The input whose commands are being performed.
         ended: The record was given up.
@@ -61,6 +62,7 @@ class Owner:
     performer: object
     spawn: Callable[..., None]
     failed: Callable[[BaseException], None]
+    applied: Callable[[], None]
     may_be_known: bool
     taken: Input | None = field(default=None, init=False)
     ended: trio.Event = field(factory=trio.Event, init=False)
@@ -70,6 +72,7 @@ class Owner:
     _write: Callable[[Entry], object] | None = field(default=None, init=False)  # for an instant journal
     _applying: bool = field(default=False, init=False)
     _inbox: list[Input | Make] = field(factory=list, init=False)
+    _writing: list[Input] = field(factory=list, init=False)  # taken, and not applied
     _notes: list[Entry] = field(factory=list, init=False)
     _apply: Apply = field(init=False)
     _replies: dict[int, Reply] = field(factory=dict, init=False)
@@ -174,6 +177,11 @@ class Owner:
         self._replies.pop(id(posted), None)
         return True
 
+    @property
+    def may_stop(self) -> bool:
+        """Something waits for its record that may stop the turn."""
+        return self._write is None and any(map(_may_stop, (*self._writing, *self._inbox)))
+
     def note(self, entry: Entry) -> None:
         """Have something recorded that is no input."""
         if self._write is None:
@@ -223,8 +231,11 @@ class Owner:
                     if self._inbox or self._notes:
                         self._applying = True
                         batch, entries = self._take()
-                        await self._append(entries)
+                        if entries:
+                            await self._append(entries)
                         self._apply(batch, None)
+                        self._writing = []
+                        self.applied()
                         continue
                     self._applying = False
                     self._pass_barriers()
@@ -249,9 +260,12 @@ class Owner:
         raise self.error
 
     def _take(self) -> tuple[list[Input], Sequence[Entry]]:
-        posted, self._inbox = self._inbox, []
+        # What is to be made waits until all that stands before it has been applied: it begins a batch.
+        promises = (index for index, entry in enumerate(self._inbox) if index and callable(entry))
+        end = next(promises, len(self._inbox))
+        posted, self._inbox = self._inbox[:end], self._inbox[end:]
         made = (entry() if callable(entry) else entry for entry in posted)
-        batch = [entry for entry in made if entry is not None]
+        batch = self._writing = [entry for entry in made if entry is not None]
         if not self._notes:
             return batch, batch
         notes, self._notes = self._notes, []
@@ -311,3 +325,9 @@ class Owner:
             reply.done.set()
         self._replies.clear()
         self.failed(error)
+
+
+def _may_stop(entry: Input | Make) -> bool:
+    if isinstance(entry, inputs.Send):
+        return entry.mode is inputs.Mode.INTERRUPT
+    return callable(entry) or isinstance(entry, (inputs.Interrupt, inputs.TurnExpired))

@@ -181,6 +181,7 @@ class Requester:
         policy: Called with every call that was completed; says which rules it follows.
         told: Called with ``left``, ``text``, ``reasoning``, ``usage``, ``stuck`` or ``broken`` when something
             happens that is no input of a request.
+        may_stop: Something is posted that may stop the turn: the host sees no more until that is decided.
         ordinals: The last ordinal that was given out.
         used: The last ordinal that a call came with.
         flight: The request in flight.
@@ -199,6 +200,7 @@ class Requester:
     post: Post
     policy: Callable[[Call, Cause | None, str], Policy]
     told: Callable[[str, Flight, Any], None]
+    may_stop: Callable[[], bool]
     ordinals: int = 0
     used: int = field(default=0, init=False)
     last: Flight | None = field(default=None, init=False)
@@ -228,6 +230,8 @@ class Requester:
                 body, positions = encoded.body, encoded.positions
                 problem = self._problem(body)
         flight = Flight(Request(number, body, items, length), turn, self, positions, problem)
+        if self.may_stop():
+            flight.held = []
         self.last = flight
         if problem is None:
             self.flight = flight
@@ -372,8 +376,8 @@ class Requester:
         """The one timer of all requests: it is set again for as long as one is in flight."""
         flight, timeout = self.flight, self.limits.request_timeout
         self._timing = False
-        if flight is None or timeout is None:
-            return
+        if flight is None or flight is self._next or timeout is None:
+            return  # its time begins when it leaves
         if now < flight.since + timeout:
             self._set_timer(flight.since + timeout)
             return

@@ -18,6 +18,7 @@ from typing import Any, Literal, Self, TypeAlias, TypeVar
 
 import msgspec
 import trio
+from attrs import evolve
 
 from turnlock._version import __version__
 from turnlock.engine import (
@@ -35,7 +36,7 @@ from turnlock.engine import (
 )
 from turnlock.engine.calls import Wait
 from turnlock.engine.outcome import Cause, format_seconds
-from turnlock.errors import DeclarationError, SessionBusy, SessionClosed
+from turnlock.errors import DeclarationError, SessionClosed, TransitionRefused
 from turnlock.journal import Journal, SessionOpened, as_journal
 from turnlock.machines import InvocationState, TurnState
 from turnlock.models import Model, Usage, as_model
@@ -191,7 +192,15 @@ class Session:
             self._journal.keeps_requests,
         )
         self._owner = owner = Owner(
-            engine, self._journal, self.id, PERFORM, conductor, spawn, conductor.fail, self._named
+            engine,
+            self._journal,
+            self.id,
+            PERFORM,
+            conductor,
+            spawn,
+            conductor.fail,
+            conductor.applied,
+            self._named,
         )
         self._supervisor = Supervisor(
             self.id,
@@ -218,6 +227,7 @@ class Session:
             owner.post,
             conductor.policy,
             conductor.heard,
+            lambda: owner.may_stop,
             engine.registry.last_ordinal,
         )
         conductor.owner, conductor.supervisor, conductor.requester = owner, self._supervisor, self._requester
@@ -330,7 +340,7 @@ class Session:
             SessionClosed: The session is not open.
             ValueError: There is no content, or an option is not known.
         """
-        send = self._message(content, role, when_busy, on_interrupt, id)
+        send = self._shown(self._message(content, role, when_busy, on_interrupt, id))
         await self._owner.ask(send)
         return self._conductor.receipts[send.message.id]
 
@@ -359,6 +369,7 @@ class Session:
             ):
                 # If the message begins its turn within this very step, this task flies the turn's requests.
                 pilot = ticket.pilot = requester.guest = Pilot()
+                asked = ticket.asked = self._shown(asked)
                 self._conductor.expect(ticket)
                 self._owner.post(asked)
                 if pilot.flight is not None:
@@ -394,12 +405,14 @@ class Session:
             SessionBusy: It was not.
         """
         self._check_open()
+        if isinstance(ticket.asked, inputs.Send):
+            ticket.asked = self._shown(ticket.asked)
         self._conductor.expect(ticket)
         try:
             await self._owner.ask(ticket.asked)
-        except SessionBusy as busy:
+        except TransitionRefused as refused:
             self._conductor.forget(ticket)
-            ticket.fail(busy)
+            ticket.fail(refused)
             raise
         except BaseException:
             self._conductor.let_go(ticket)
@@ -420,14 +433,17 @@ class Session:
         mode = _option(_MODES, when_busy, "when_busy")
         keep = _option(_KEEP, on_interrupt, "on_interrupt")
         made_role = _option(_ROLES, role, "role")
-        known = message_id is not None and message_id in self._engine.inbox.letters
         if message_id is None:
             message_id = self._new_id()
         else:
             self._given_ids.add(message_id)
-        # The last step: what is held back now is shown again only when this message has been decided on.
-        shown = self._requester.hold() if mode is Mode.INTERRUPT and not known else ""
-        return inputs.Send(self._conductor.now(), Message(message_id, made, made_role), mode, keep, shown)
+        return inputs.Send(self._conductor.now(), Message(message_id, made, made_role), mode, keep)
+
+    def _shown(self, send: inputs.Send) -> inputs.Send:
+        """The same with what the host has seen, if it interrupts: it sees no more until this is decided."""
+        if send.mode is not Mode.INTERRUPT or send.message.id in self._engine.inbox.letters:
+            return send
+        return evolve(send, shown=self._requester.hold())
 
     def _new_id(self) -> str:
         """An id that no sender has given."""

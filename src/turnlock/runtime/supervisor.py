@@ -12,6 +12,7 @@ and at that instant theirs is over first.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -226,14 +227,14 @@ class Supervisor:
         """Run a plain function in a thread; one that is abandoned says by itself when it ends."""
         function = partial(run.tool.function, **arguments)
 
-        def work() -> Any:  # noqa: ANN401  # the tool's value
+        def work() -> tuple[Any]:
             try:
                 value = function()
             except BaseException as error:
                 self.tell_loop(self._thread_ended, run, error, None)
                 raise
             self.tell_loop(self._thread_ended, run, None, value)
-            return value
+            return (value,)  # as it is: trio takes a coroutine for a mistake
 
         # Cancelled before this line, there was no thread. Behind it trio looks no more before it starts one.
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -241,15 +242,19 @@ class Supervisor:
         # A limiter of its own: an abandoned thread keeps its token, and must not keep another call's.
         limiter = trio.CapacityLimiter(1)
         try:
-            return await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=limiter)
+            (value,) = await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=limiter)
         except trio.Cancelled:
             run.abandoned = run.in_thread
             raise
+        # A plain wrapper of an async function has only made what is to be awaited.
+        return await value if inspect.isawaitable(value) else value
 
     def _thread_ended(self, run: Run, error: BaseException | None, value: object) -> None:
         run.in_thread = False
         if not run.abandoned:
             return  # its task has the value
+        if inspect.iscoroutine(value):
+            value.close()
         if error is None:
             self._returned(run, value)  # late: recorded, and without effect
         else:

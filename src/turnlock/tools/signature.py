@@ -9,6 +9,7 @@ import inspect
 import re
 import typing
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from functools import partial
 from typing import Annotated, Any, TypeAlias
@@ -120,7 +121,7 @@ class Signature:
         """
         if default is not msgspec.UNSET:
             try:
-                default = msgspec.convert(default, hint)
+                default = _converted(default, hint)
             except msgspec.ValidationError as error:
                 optional = ", or annotate it `… | None`" if default is None else ""
                 raise self.refused(
@@ -177,6 +178,21 @@ class Signature:
             raise self.refused("its kind is custom: give its function one parameter, the text")
         name = self.fields[0][0]
         return lambda arguments: {name: read_object(arguments).get("input", "")}
+
+
+def _converted(default: Any, hint: Any) -> Any:  # noqa: ANN401  # it may be anything
+    """The default as its annotation has it; members of enumerations are also read by their values.
+
+    Raises:
+        msgspec.ValidationError: It does not fit.
+        TypeError: The annotation is no type that JSON can say.
+    """
+    try:
+        return msgspec.convert(default, hint)
+    except msgspec.ValidationError:
+        with suppress(TypeError, msgspec.ValidationError):
+            return msgspec.convert(msgspec.to_builtins(default, builtin_types=(bytes, bytearray)), hint)
+        raise
 
 
 def _unwrapped(function: Function) -> tuple[Function, frozenset[str]]:

@@ -13,7 +13,7 @@ from itertools import count
 
 from attrs import define, field
 
-from turnlock.engine.items import Call
+from turnlock.engine.items import Call, CallKind
 from turnlock.wire.jsontext import mended
 
 ID_MAX = 64
@@ -28,7 +28,7 @@ class WireIds:
 
     _calls: dict[int, tuple[Call, str]] = field(init=False, factory=dict)
     _taken: set[str] = field(init=False, factory=set)
-    _server: dict[str, str] = field(init=False, factory=dict)
+    _server: dict[tuple[CallKind, str], str] = field(init=False, factory=dict)
 
     def give(self, call: Call, *, also_taken: Container[str] = ()) -> str:
         """The id of a call, given once: ask ``of`` afterwards.
@@ -45,14 +45,14 @@ class WireIds:
         """The call of an ordinal and its id; None when the transcript does not hold it."""
         return self._calls.get(ordinal)
 
-    def give_server(self, label: str, request: int) -> str:
+    def give_server(self, kind: CallKind, label: str, request: int) -> str:
         """The id of a call that the provider executed: it has no ordinal, and its output comes with it."""
-        wire_id = self._server[label] = self._unique(label, f"r{request}", ())
+        wire_id = self._server[kind, label] = self._unique(label, f"r{request}", ())
         return wire_id
 
-    def take_server(self, label: str) -> str | None:
+    def take_server(self, kind: CallKind, label: str) -> str | None:
         """The id of the last such call of this label, for its one output; None when there is none left."""
-        return self._server.pop(label, None)
+        return self._server.pop((kind, label), None)
 
     def _unique(self, label: str, mark: str, also_taken: Container[str]) -> str:
         wanted = mended(label)

@@ -155,9 +155,9 @@ class ResponsesEncoder(Encoder):
             row.pop("id", None)
         kind, label = item_type(row), row.get(CALL_ID)
         if isinstance(label, str) and kind in BY_CALL:
-            row[CALL_ID] = self._ids.give_server(label, call.request)
+            row[CALL_ID] = self._ids.give_server(BY_CALL[kind].kind, label, call.request)
         elif isinstance(label, str) and kind in BY_OUTPUT:
-            row[CALL_ID] = self._ids.take_server(label)
+            row[CALL_ID] = self._ids.take_server(BY_OUTPUT[kind].kind, label)
             if row[CALL_ID] is None:
                 return (
                     None  # the provider answered nothing of its own: sent back, it would be refused for ever
