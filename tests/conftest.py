@@ -6,6 +6,13 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples at every run, and none fails because the machine is busy.
+settings.register_profile(
+    "turnlock", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("turnlock")
 
 
 @pytest.fixture(autouse=True, scope="session")

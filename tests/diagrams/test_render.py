@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import pytest
 from attrs import evolve
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from turnlock.diagrams import Form, Format, Picture, Subject, files, render
 from turnlock.diagrams.registry import RENDERERS
@@ -65,7 +65,6 @@ def tables(draw: st.DrawFn) -> Table:
     )
 
 
-@settings(deadline=None)  # a busy machine says nothing about the code
 @given(tables())
 def test_every_row_is_in_every_format(table: Table) -> None:
     """Whatever a table declares can be read in each of its pictures."""
@@ -77,7 +76,6 @@ def test_every_row_is_in_every_format(table: Table) -> None:
             assert all(guard.value in text for guard in row.guards)
 
 
-@settings(deadline=None)  # a busy machine says nothing about the code
 @given(tables())
 def test_mermaid_says_every_row_once_and_in_its_place(table: Table) -> None:
     """Each row stands on the arrow between its states, or in the box of the state that it does not leave."""
@@ -104,7 +102,6 @@ def test_mermaid_says_every_row_once_and_in_its_place(table: Table) -> None:
     }
 
 
-@settings(deadline=None)  # a busy machine says nothing about the code
 @given(tables(), tables())
 def test_mermaid_avoids_its_traps(left: Table, right: Table) -> None:
     """No loop on a state, no raw semicolon, hash or quote in a label, plain ids, nothing said twice."""

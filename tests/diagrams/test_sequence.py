@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from turnlock.diagrams import MODEL, SESSION, USER, Arrow, Kind, Participant
 from turnlock.diagrams.sequence import render
@@ -89,7 +89,6 @@ def test_note_about_one_participant() -> None:
     assert lines(Arrow(0, SESSION, SESSION, "x", Kind.NOTE)) == ["Note over session: 0.0 s · x"]
 
 
-@settings(deadline=None)  # a busy machine says nothing about the code
 @given(st.lists(arrows, max_size=12))
 def test_no_text_breaks_the_picture(drawn: list[Arrow]) -> None:
     """Semicolons, hashes, quotes, line breaks, control characters: a text stays on the line of its arrow."""
@@ -105,7 +104,6 @@ def test_no_text_breaks_the_picture(drawn: list[Arrow]) -> None:
         assert bare.isprintable()
 
 
-@settings(deadline=None)  # a busy machine says nothing about the code
 @given(st.lists(arrows, max_size=12))
 def test_bars_are_balanced(drawn: list[Arrow]) -> None:
     """Mermaid refuses an end without a begin, and does not draw a begin without an end."""

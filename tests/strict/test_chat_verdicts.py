@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from turnlock.strict import judge_chat
 
@@ -207,7 +207,6 @@ values = st.recursive(
 )
 
 
-@settings(deadline=None, derandomize=True)
 @given(st.lists(st.dictionaries(words, values, max_size=4) | values, max_size=4))
 def test_no_body_makes_the_judge_fail(messages: list[object]) -> None:
     """Whatever JSON comes in, there is a verdict and never an exception."""

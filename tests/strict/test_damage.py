@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from turnlock.strict import judge_chat, judge_responses
 
@@ -81,7 +81,6 @@ def rule_of(items: list[Item]) -> str | None:
     return None if refusal is None else refusal.rule
 
 
-@settings(deadline=None, derandomize=True)
 @given(responses_history(), st.data())
 def test_a_damaged_responses_history_is_refused(items: list[Item], data: st.DataObject) -> None:
     """Dropped, doubled, moved before its call, or orphaned: each damage breaks its rule (RESP-*)."""
@@ -100,7 +99,6 @@ def test_a_damaged_responses_history_is_refused(items: list[Item], data: st.Data
     assert rule_of([*without, output]) is None, "an output may stand anywhere behind its call"
 
 
-@settings(deadline=None, derandomize=True)
 @given(chat_history(), st.data())
 def test_a_damaged_chat_history_is_refused(messages: list[Item], data: st.DataObject) -> None:
     """Dropped, doubled, moved behind a user message, or orphaned: each damage breaks its rule (CHAT-*)."""

@@ -404,7 +404,7 @@ some_items = st.builds(
 )
 
 
-@settings(deadline=None, derandomize=True, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(some_items, max_size=4) | values, st.booleans() | st.none(), values)
 def test_no_body_makes_the_judge_fail(given_input: object, store: object, previous: object) -> None:
     """Whatever JSON comes in, there is a verdict and never an exception."""
