@@ -280,7 +280,7 @@ async def test_a_host_that_leaves_before_its_turn_begins(autojump_clock: MockClo
 
 
 @pytest.mark.parametrize("how", ["interrupt", "run", "turn", "send"])
-@pytest.mark.parametrize("disk", [0.0, SLOW_DISK])
+@pytest.mark.parametrize("disk", [0.0, SLOW_DISK, 3 * SLOW_DISK])
 async def test_what_was_seen_is_kept_however_slow_the_disk(
     autojump_clock: MockClock, how: str, disk: float
 ) -> None:
@@ -294,7 +294,8 @@ async def test_what_was_seen_is_kept_however_slow_the_disk(
 
             async def other(session: Session = session, until: float = start + when - 0.03) -> None:
                 await trio.sleep_until(until)
-                await session.send("Q", when_busy="queue", on_interrupt="return")  # any record
+                await session.send("Q1", when_busy="queue", on_interrupt="return")  # any record
+                await session.send("Q2", when_busy="queue", on_interrupt="return")
 
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(other)

@@ -187,17 +187,18 @@ class Conductor:
             self.forget(ticket)
             self.applied()
             return
-        if ticket.turn is not None:
-            self.requester.hold()  # what comes from now on may never have been
-        self.owner.post_made(partial(self._leaving, ticket))
+        # What comes from now on may never have been: what is kept is what the host has seen by now.
+        shown = "" if ticket.turn is None else self.requester.hold()
+        self.owner.post_made(partial(self._leaving, ticket, self.requester.last, shown))
 
-    def _leaving(self, ticket: Ticket) -> inputs.Input | None:
+    def _leaving(self, ticket: Ticket, last: Flight | None, shown: str) -> inputs.Input | None:
         """What is to be said of it, once what it asked for was applied."""
         asked = ticket.asked
         if ticket.done:
             return None
         if ticket.turn is not None:
-            shown = self.requester.hold()
+            if self.requester.last is not last:
+                shown = self.requester.hold()  # another request has left since
             return inputs.Interrupt(self.now(), Cause.INTERRUPTED, shown, "the host left the turn")
         if isinstance(asked, inputs.Send) and asked.message.id in self.engine.inbox.letters:
             return inputs.Withdraw(self.now(), asked.message.id, "its sender went away")
