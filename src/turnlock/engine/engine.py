@@ -4,7 +4,7 @@ It owns the transcript, the registry of invocations, the inbox and the turn, and
 all four. What it must not do: look at a clock, wait, or decide by an ``if`` of its own what a guard of the
 tables decides.
 
-How awkward cases run (cases of the specification in brackets):
+How awkward cases run (their numbers in docs/rules.md in brackets):
 
 * A response is lost after a call completed [C18]: the call is an invocation like any other and goes on;
   the next request carries it and its output. Nothing is run twice.

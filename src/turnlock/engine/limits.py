@@ -1,4 +1,4 @@
-"""The limits of a session, with the specification's defaults."""
+"""The limits of a session, and their defaults."""
 
 from __future__ import annotations
 

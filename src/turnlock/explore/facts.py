@@ -1,7 +1,7 @@
 """What an observer of a session knows: from the inputs and the commands, never from the engine's inside.
 
 It owns the facts that the oracles ask, what is due (an input must bring it about, and the engine has not
-said so yet), and the two questions that the specification answers from facts alone: which call may start,
+said so yet), and the two questions that the rules answer from facts alone: which call may start,
 and why a turn ends. It knows neither the tables nor the guards.
 """
 

@@ -1,4 +1,4 @@
-"""What the specification allows an engine to say, given what it was told.
+"""What the rules (docs/rules.md) allow an engine to say, given what it was told.
 
 A second opinion: it reads inputs, commands and the transcript from outside, keeps facts of its own, and
 knows neither the tables nor the guards. What an input must bring about is due (``dues``) until the engine

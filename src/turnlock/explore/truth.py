@@ -1,4 +1,4 @@
-"""What the specification says of outcomes, written a second time.
+"""What the rules say of outcomes (docs/rules.md), written a second time.
 
 The oracles compare with this, and not with the engine's own table. It owns the texts and the states that go
 with each cause, and imports nothing but names.

@@ -1,9 +1,9 @@
 """Rows -> Python functions: what a turn pays for a step is the comparison, the guards and the assignment.
 
-A walk over the rows costs 0.16 microseconds an event, the stock trigger of ``transitions`` 5.4, a function
-made of the rows 0.11 (prototype figures, Python 3.13); a call pays for five. ``LeanEvent`` and
-``TableMachine`` call what is made here and have no other way to move, and a product test over states x
-events x guard values holds it equal to the stock machine.
+The stock trigger of ``transitions`` resolves and logs callbacks that our rows have not, and a walk over the
+rows pays for every guard's name; a call pays for five events, and a turn for as many again. ``LeanEvent`` and
+``TableMachine`` call what is made here and have no other way to move, and a product test over states x events
+x guard values holds it equal to the stock machine.
 """
 
 from __future__ import annotations

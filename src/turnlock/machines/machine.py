@@ -5,7 +5,7 @@ subject that compares equal to an earlier one, keeps references and scans all of
 on an object that has a ``state`` and answers the guards' names as attributes.
 
 The lean trigger. ``transitions`` resolves and logs several callbacks per event; a turn pays for it four to
-six times per call (about 5 microseconds an event). ``LeanEvent`` is still an event of a ``transitions``
+six times per call. ``LeanEvent`` is still an event of a ``transitions``
 machine: the stock rows are there, the library's own ``MachineError`` is raised, and a product test over
 states x events x guard values holds both equal in result, state and error; but what fires is a function that
 was compiled from the rows. What that would not honour (callbacks of any sort, ``unless``) is refused when it

@@ -338,7 +338,9 @@ class Session:
         Raises:
             SessionBusy: A turn is under way, with ``when_busy="reject"``.
             SessionClosed: The session is not open.
+            TypeError: The content is neither text nor a list of parts.
             ValueError: There is no content, or an option is not known.
+            RuntimeError: Called from another thread than the session's.
         """
         send = self._shown(self._message(content, role, when_busy, on_interrupt, id))
         await self._owner.ask(send)
@@ -356,7 +358,10 @@ class Session:
             SessionBusy: A turn is under way, without content or with ``when_busy="reject"``.
             SessionClosed: The session is not open.
             NothingToSend: Called without content while there is nothing to go on from.
-            RuntimeError: Called from a tool of this session, whose end it would wait for.
+            TypeError: The content is neither text nor a list of parts.
+            ValueError: There is no content, or an option is not known.
+            RuntimeError: Called from a tool of this session, whose end it would wait for, or from another
+                thread than the session's.
         """
         ticket = self._ticket(content, when_busy)
         asked, requester = ticket.asked, self._requester
@@ -402,7 +407,7 @@ class Session:
         """Post what a ticket is for, and wait until it was accepted.
 
         Raises:
-            SessionBusy: It was not.
+            TransitionRefused: It was not: ``SessionBusy``, or ``NothingToSend``.
         """
         self._check_open()
         if isinstance(ticket.asked, inputs.Send):
