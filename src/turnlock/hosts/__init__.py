@@ -1,0 +1,1 @@
+"""Hosts: other event loops, and threads, around what runs under trio."""
