@@ -77,6 +77,11 @@ class Run:
         """What was chosen so far, as a value that replays it."""
         return Deviations(self.taken)
 
+    @property
+    def alone(self) -> bool:
+        """Whether the task that runs now is the only one that could run."""
+        return not self._waiting
+
     def arrange(self, batch: list[Task]) -> None:
         """Leave one task in trio's batch, and put the others back on the run queue.
 
