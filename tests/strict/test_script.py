@@ -194,3 +194,12 @@ def test_made_ids_show_their_line_and_never_repeat() -> None:
         "",
         "mcpr_001_00003",
     ]
+
+
+def test_lines_that_follow() -> None:
+    """Further lines are numbered on, so errors and call ids name the right one; none is half added."""
+    script = Script.of({"text": "one"}).followed_by({"text": "two"}, {"calls": [{"name": "ls"}]})
+    assert [line.number for line in script.lines] == [1, 2, 3]
+    with pytest.raises(ScriptError, match='script, line 5: a line has no key "txt"; did you mean "text"'):
+        script.followed_by({"text": "four"}, {"txt": "five"})
+    assert len(script.lines) == 3
