@@ -203,3 +203,10 @@ def test_lines_that_follow() -> None:
     with pytest.raises(ScriptError, match='script, line 5: a line has no key "txt"; did you mean "text"'):
         script.followed_by({"text": "four"}, {"txt": "five"})
     assert len(script.lines) == 3
+    twice = script.followed_by(script, {"text": "last"})
+    assert [(line.number, line.text) for line in twice.lines[3:]] == [
+        (4, "one"),
+        (5, "two"),
+        (6, None),
+        (7, "last"),
+    ]

@@ -157,8 +157,8 @@ class Provider:
 
     # --- what a test can do
 
-    def answers(self, *lines: Mapping[str, Any]) -> None:
-        """Put further lines at the end of the script.
+    def answers(self, *lines: Mapping[str, Any] | Script) -> None:
+        """Put further lines at the end of the script: objects, and whole scripts.
 
         Raises:
             ScriptError: A line is not of the format; none is added then.
