@@ -1,16 +1,15 @@
 """For other people's tests: schedules, the strict provider, gated tools, sequencing tests.
 
-    schedules/     a test decides which trio task runs next, and when time passes
+    scheduling/    a test decides which trio task runs next, and when time passes
     provider.py    the strict provider as a test holds it (with bell.py, holds.py, doors.py)
-    loopback.py    the same on loopback HTTP, for agents in any language
+    loopback_server.py    the same on loopback HTTP, for agents in any language
     transcript.py  request bodies as ``U K(a) O(a) U``
     gates.py       tools that do nothing until the test lets them
     sequencing/    random stories played to an agent, and what must hold in each of them
     sessions.py    a session of this library as such an agent
-    plugin.py      fixtures for pytest
 
-Names are imported when they are asked for: what a part needs is not needed by the others. All of it comes with
-the extra ``testing``.
+Names are imported when they are asked for: what a part needs is not needed by the others. All of it comes
+with the extra ``testing``. The fixtures for pytest stand in ``_turnlock_pytest``.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from turnlock.errors import MissingExtra
 
 if TYPE_CHECKING:
     from turnlock.testing.gates import Gates as Gates, ToolFailed as ToolFailed, Visit as Visit
-    from turnlock.testing.loopback import loopback as loopback
+    from turnlock.testing.loopback_server import loopback as loopback
     from turnlock.testing.provider import Provider as Provider
-    from turnlock.testing.schedules import (
+    from turnlock.testing.scheduling import (
         JUMP as JUMP,
         Bounded as Bounded,
         Deviations as Deviations,
@@ -64,9 +63,9 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "gates": ("Gates", "ToolFailed", "Visit"),
-    "loopback": ("loopback",),
+    "loopback_server": ("loopback",),
     "provider": ("Provider",),
-    "schedules": (
+    "scheduling": (
         *("JUMP", "Bounded", "Deviations", "Pct", "Schedule", "Uniform", "canary", "controlled"),
         *("every_schedule", "run_scheduled", "schedules", "shortest"),
     ),
@@ -82,8 +81,6 @@ _MODULES = {
     "transcript": ("Entry", "items", "notation"),
 }
 _WHERE = {name: module for module, names in _MODULES.items() for name in names}
-
-__all__ = sorted(_WHERE)
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # whatever has this name

@@ -14,7 +14,7 @@ from attrs import define, evolve, field, frozen
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from turnlock.testing.schedules import Deviations
+from turnlock.testing.scheduling import Deviations
 from turnlock.testing.sequencing.ending import LAST, finish
 from turnlock.testing.sequencing.harness import Factory
 from turnlock.testing.sequencing.machine import STEPS, story_machine
@@ -221,7 +221,7 @@ def smaller(factory: Factory, finding: Finding, until: float) -> Finding:
 
 
 def _nearby(finding: Finding) -> Iterator[tuple[tuple[Step, ...], Deviations]]:
-    """Stories that have a little less: the schedule first in, first out; a deviation, a step, an answer less."""
+    """Stories that have a little less: no schedule; a deviation, a step, an answer less."""
     steps, deviations = finding.steps, finding.deviations
     if len(deviations):
         yield steps, Deviations()

@@ -14,7 +14,7 @@ from unittest import TestCase
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from turnlock.testing.schedules import Schedule, schedules
+from turnlock.testing.scheduling import Schedule, schedules
 from turnlock.testing.sequencing.ending import finish
 from turnlock.testing.sequencing.harness import Factory
 from turnlock.testing.sequencing.oracle import Violation

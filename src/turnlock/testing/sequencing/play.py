@@ -24,9 +24,9 @@ from attrs import define, field
 from turnlock.hosts.loops import LoopThread, Task, in_thread, wait
 from turnlock.strict import Asked
 from turnlock.testing.gates import Fate, Gates
-from turnlock.testing.loopback import loopback
+from turnlock.testing.loopback_server import loopback
 from turnlock.testing.provider import Hold, Provider
-from turnlock.testing.schedules import Deviations, Run, Schedule, controlled
+from turnlock.testing.scheduling import Deviations, Run, Schedule, controlled
 from turnlock.testing.sequencing import steps
 from turnlock.testing.sequencing.harness import Agent, Factory, Harness, loop_of
 from turnlock.testing.sequencing.oracle import Violation, judge
@@ -406,7 +406,7 @@ class Play:
         await self._quiet()
 
     async def _quiet(self) -> None:
-        """Until all tasks wait. A jump of the schedule may wake some behind the back of whoever was told so."""
+        """Until all tasks wait. Whoever is told so may find some awake: the schedule may have jumped."""
         while True:
             await trio.testing.wait_all_tasks_blocked()
             if self._run is None or self._run.alone:

@@ -27,7 +27,7 @@ from trio.lowlevel import Task
 from trio.testing import MockClock
 
 from turnlock.errors import SchedulingError
-from turnlock.testing.schedules.schedulers import JUMP, Deviations, Schedule
+from turnlock.testing.scheduling.schedulers import JUMP, Deviations, Schedule
 
 Step: TypeAlias = tuple[int, float, int, str, int]
 """Choice point or -1, time, number of the task or -1 for a jump, its name, that of whom it overtook or -1."""
