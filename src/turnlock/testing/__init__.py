@@ -22,7 +22,14 @@ from turnlock.errors import MissingExtra
 if TYPE_CHECKING:
     from turnlock.testing.gates import Gates as Gates, ToolFailed as ToolFailed, Visit as Visit
     from turnlock.testing.loopback_server import loopback as loopback
-    from turnlock.testing.provider import Provider as Provider
+    from turnlock.testing.provider import (
+        Change as Change,
+        Hold as Hold,
+        Provider as Provider,
+        ProviderClosed as ProviderClosed,
+        Request as Request,
+        Response as Response,
+    )
     from turnlock.testing.scheduling import (
         JUMP as JUMP,
         Bounded as Bounded,
@@ -64,7 +71,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "gates": ("Gates", "ToolFailed", "Visit"),
     "loopback_server": ("loopback",),
-    "provider": ("Provider",),
+    "provider": ("Change", "Hold", "Provider", "ProviderClosed", "Request", "Response"),
     "scheduling": (
         *("JUMP", "Bounded", "Deviations", "Pct", "Schedule", "Uniform", "canary", "controlled"),
         *("every_schedule", "run_scheduled", "schedules", "shortest"),
