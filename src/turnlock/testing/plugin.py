@@ -11,7 +11,7 @@ import pytest
 from turnlock.strict import Exchange
 from turnlock.testing import transcript
 from turnlock.testing.gates import Gates
-from turnlock.testing.loopback import loopback
+from turnlock.testing.loopback_server import loopback
 from turnlock.testing.provider import Provider
 
 _LONG = 2_000  # characters of a request as it is shown; a longer one is shown without its texts
