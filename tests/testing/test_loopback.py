@@ -225,6 +225,15 @@ def test_a_closed_provider_is_gone() -> None:
         _ = unused.base_url
 
 
+def test_an_answer_that_is_delayed_ends_with_the_provider() -> None:
+    """Closing waits for no delay of the script."""
+    with loopback({"text": "late", "delay": 600}) as provider:
+        with Asking(provider.base_url, ASK) as asking:
+            provider.wait_for(lambda: len(provider.in_flight) == 1)
+            provider.close()
+    assert (asking.answer[0], len(provider.aborted)) == (410, 1)
+
+
 def test_an_answer_in_its_middle_is_broken_off_when_it_closes() -> None:
     """The client sees a body that is not whole, at once."""
     with loopback(LS) as provider:
