@@ -96,5 +96,5 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401  # whatever has this name
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
         return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtra(f"turnlock.testing.{name}", "testing", error) from error

@@ -46,8 +46,9 @@ def _finish(play: Play) -> None:
 
 
 def _rests(play: Play, otherwise: str) -> None:
-    if not play.pass_by(play.time.ages, play.at_rest):
-        raise Violation("progress", otherwise)
+    with play.fairly():
+        if not play.pass_by(play.time.ages, play.at_rest):
+            raise Violation("progress", otherwise)
 
 
 def _bounds(play: Play) -> None:
@@ -64,13 +65,14 @@ def _bounds(play: Play) -> None:
     def moved() -> bool:
         return play.at_rest() or len(play.provider.exchanges) > before
 
-    if not play.pass_by(bound + play.time.margin, moved):
-        cause = "was interrupted" if interrupted else f"has had its deadline of {play.deadline:g} s"
-        waited = bound + play.time.margin
-        raise Violation(
-            "bound",
-            f"call {stubborn[0].step} {cause}, and {waited:g} s later the turn still waits for its tool",
-        )
+    waited = bound + play.time.margin
+    with play.fairly():
+        if not play.pass_by(waited, moved):
+            cause = "was interrupted" if interrupted else f"has had its deadline of {play.deadline:g} s"
+            raise Violation(
+                "bound",
+                f"call {stubborn[0].step} {cause}, and {waited:g} s later the turn still waits for its tool",
+            )
     play.look()
 
 

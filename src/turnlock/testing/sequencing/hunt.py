@@ -25,6 +25,7 @@ from turnlock.testing.sequencing.steps import Answer, Step, User
 _MANY = 10_000_000
 _SMALLER = 0.25  # of the budget goes at most into making a finding smaller than hypothesis made it
 _AGAIN = 3  # how often a finding must show again
+_STALE = 4.0  # seconds after which hypothesis is stopped if it makes a finding no smaller
 
 
 @frozen
@@ -65,11 +66,13 @@ class Hunted:
     Attributes:
         finding: The smallest that was found; None when nothing was.
         stories: How many stories were played until the first was found, or in all.
+        played: How many were played in all, also to make it smaller.
         seconds: How long it took, with making it smaller.
     """
 
     finding: Finding | None
     stories: int
+    played: int
     seconds: float
 
 
@@ -87,10 +90,12 @@ class _Hunt:
     found: Finding | None = None
     stories: int = 0
     first: int = 0
+    improved: float = 0.0
 
     def begin(self) -> None:
         """Before every story."""
-        if time.monotonic() >= self.until:
+        now = time.monotonic()
+        if now >= self.until or (self.found is not None and now > self.improved + _STALE):
             raise _Over
         self.stories += 1
         self.progress(self.stories, self.found)
@@ -101,6 +106,7 @@ class _Hunt:
         made = _finding(play, violation)
         if self.found is None or made.size < self.found.size:
             self.found = made
+            self.improved = time.monotonic()
 
 
 def hunt(
@@ -153,7 +159,7 @@ def hunt(
     if state.found is not None:
         more = 60.0 if seconds is None else max(5.0, seconds * _SMALLER)
         finding = confirmed(factory, smaller(factory, state.found, time.monotonic() + more))
-    return Hunted(finding, state.first or state.stories, time.monotonic() - began)
+    return Hunted(finding, state.first or state.stories, state.stories, time.monotonic() - began)
 
 
 def replay(factory: Factory, steps: Sequence[Step], deviations: Deviations | None = None) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -22,7 +22,7 @@ import trio.testing
 from attrs import define, field
 
 from turnlock.hosts.loops import LoopThread, Task, in_thread, wait
-from turnlock.strict import Asked
+from turnlock.strict import Asked, Exchange
 from turnlock.testing.gates import Fate, Gates
 from turnlock.testing.loopback_server import loopback
 from turnlock.testing.provider import Hold, Provider
@@ -84,6 +84,7 @@ class Play:
     _holds: list[Hold] = field(factory=list, init=False)
     _saying: list[tuple[Said, Task]] = field(factory=list, init=False)
     _asking: list[Task] = field(factory=list, init=False)  # interrupts
+    _fair: bool = field(default=False, init=False)
     _judged: int = field(default=0, init=False)
 
     # ── opening and closing ─────────────────────────────────────────────────────────────────────────
@@ -126,9 +127,23 @@ class Play:
             return
         # A jump is a choice as far as the deadlines of tools go: what is later is left to the story.
         horizon = 0.0 if self.deadline is None else self.deadline + (self.grace or 0.0)
-        schedule = Deviations() if self.schedule is None else self.schedule
-        with controlled(schedule, horizon=horizon) as self._run:
+        with controlled(self, horizon=horizon) as self._run:
             yield
+
+    def choose(self, point: int, tasks: Sequence[Any], options: int) -> int:
+        """The schedule's choice; first in, first out without one, and where bounds of time are judged."""
+        if self._fair or self.schedule is None:
+            return 0
+        return self.schedule.choose(point, tasks, options)
+
+    @contextmanager
+    def fairly(self) -> Iterator[None]:
+        """Nobody is starved meanwhile: a schedule that lets time pass by a waiting task breaks every bound."""
+        self._fair = True
+        try:
+            yield
+        finally:
+            self._fair = False
 
     @contextmanager
     def _live(self) -> Iterator[None]:
@@ -332,31 +347,42 @@ class Play:
         Raises:
             Violation: A rule is broken.
         """
-        self._note_messages()
+        told = self._note_messages()
         self._note_calls()
-        for exchange in self.provider.exchanges[self._judged :]:
-            self._judged += 1
-            entries = items(exchange.body or {})
-            literal = "" if exchange.refusal is None else exchange.refusal.message
-            self.story.request(exchange.number, entries, f"{exchange.status} {literal}" if literal else "")
-            if literal:
-                raise Violation("refused", f"request {exchange.number}: {exchange.status} {literal}", literal)
-            judge(self.record, exchange.number, entries)
+        try:
+            for exchange in self.provider.exchanges[self._judged :]:
+                self._judged += 1
+                self._judge(exchange)
+        finally:
+            for what in told:
+                self.story.agent(what)
 
-    def _note_messages(self) -> None:
+    def _judge(self, exchange: Exchange) -> None:
+        entries = items(exchange.body or {})
+        literal = "" if exchange.refusal is None else exchange.refusal.message
+        said = [made.step for made in self.record.made.values() if made.answer == exchange.number]
+        self.story.request(exchange.number, entries, said, f"{exchange.status} {literal}" if literal else "")
+        if literal:
+            raise Violation("refused", f"request {exchange.number}: {exchange.status} {literal}", literal)
+        judge(self.record, exchange.number, entries)
+
+    def _note_messages(self) -> list[str]:
+        """Note what became of messages; what the user is told of it."""
+        told = []
         for said, task in tuple(self._saying):
             if not task.done:
                 continue
             self._saying.remove((said, task))
             if task.error is not None:
                 said.taken = Taken.STOPPED if not said.mode else Taken.REJECTED
-                self.story.agent(f"{said.text}: {task.error!r}")
+                told.append(f"{said.text}: {task.error!r}")
             else:
                 said.taken = Taken.STOPPED if task.future.cancelled() else Taken.ACCEPTED
         returned = set(self._optional("returned") or ())
         for said in self.record.said:
             if said.text in returned:
                 said.taken = Taken.RETURNED
+        return told
 
     def _note_answers(self) -> None:
         """All tasks wait: an answer that was sent whole, and begun to be read, was read to its end."""
@@ -476,7 +502,6 @@ class Play:
     def _call(self, answer: Answer, number: int) -> Mapping[str, Any]:
         made = Made(_letters(len(self.record.made)), number, self._now())
         self.record.made[made.step] = made
-        self.story.answer(f"call {made.step}")
         call: dict[str, Any] = {
             "name": "risky" if answer.risky else "work",
             "arguments": {"step": made.step},
