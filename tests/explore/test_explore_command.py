@@ -15,7 +15,8 @@ from turnlock.strict import judge_responses
 
 SMALL = ("--calls", "1", "--messages", "1")
 KEYS = ["calls", "messages", "interrupts", "states", "edges", "violations", "seconds", "counterexample"]
-WHY = ["wrong", "world", "dropped"]
+WHY = ["wrong", "world"]
+MORE = ["worlds", "rows", "dropped", "exact"]
 
 
 def run(*arguments: str) -> Result:
@@ -26,17 +27,18 @@ def test_nothing_is_wrong() -> None:
     """Exit code 0, and one glance says what was explored."""
     result = run(*SMALL)
     assert (result.exit_code, result.stderr) == (0, "")
-    verdict, size = result.stdout.splitlines()
+    verdict, size, rows = result.stdout.splitlines()
     assert verdict.startswith("Nothing is wrong")
     assert size.startswith("Explored: 1 call, 1 message, 1 interrupt, and 12 small worlds: ")
+    assert rows == "Rows of the two tables that were exercised: 23 of 23."
 
 
 def test_one_json_object() -> None:
     """Exactly the keys that are relied on."""
     result = run(*SMALL, "--json")
     value = json.loads(result.stdout)
-    assert list(value) == KEYS + WHY
-    assert [value[key] for key in WHY] == [None] * 3
+    assert list(value) == KEYS + WHY + MORE
+    assert [value[key] for key in (*WHY, "dropped", "exact")] == [None, None, None, False]
     assert (value["calls"], value["messages"], value["interrupts"]) == (1, 1, 1)
     assert (value["violations"], value["counterexample"]) == (0, None)
     assert value["edges"] > value["states"] > 10_000
@@ -75,7 +77,7 @@ def test_a_counterexample_is_a_numbered_story() -> None:
     ("arguments", "text"),
     [
         (("--drop-guard", "may_fly"), "there is no guard 'may_fly'; there are: may_start, all_terminal"),
-        (("--calls", "9"), "9 calls are too many for exact histories: give 1 to 4"),
+        (("--calls", "9"), "9 calls are too many: give 1 to 5"),
         (("--messages", "0"), "0 messages: a world without messages shows nothing, give 1 to 4"),
         (("--calls", "many"), "not a valid integer"),
         (("--dump-requests", "/nowhere/at/all"), "/nowhere/at/all cannot be written: No such file"),

@@ -14,7 +14,7 @@ from attrs import define, field
 
 from turnlock.engine import Cause, Input, Mode, Trouble, commands, inputs
 from turnlock.engine.commands import Command
-from turnlock.explore.script import Script
+from turnlock.explore.worlds.script import Script
 
 PARTIAL = "half"
 """What a tool had printed when it was stopped."""
@@ -146,6 +146,13 @@ class Outside:
     def may(self) -> list[Input]:
         """What may happen, and may as well not: what the host does, and what goes otherwise."""
         return [*self._host(), *self._chance()]
+
+    def refused(self) -> list[Input]:
+        """What a host may try, and must be refused: no row allows it here (R25)."""
+        make = self.script.make
+        if self.busy:
+            return [make(inputs.GoOn), self.script.untimely]
+        return [] if self.sent else [make(inputs.GoOn)]
 
     def _host(self) -> Iterator[Input]:
         script, world = self.script, self.script.world
