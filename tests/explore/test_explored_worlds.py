@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from turnlock.engine import Call, Message
-from turnlock.explore import World, explore, plain, small_worlds, survey
+from turnlock.explore import World, all_rows, explore, plain, small_worlds, survey
 from turnlock.explore.facts import Wrong
 from turnlock.explore.verdicts import Verdicts
 from turnlock.strict import judge_responses
@@ -25,6 +25,9 @@ FEWEST = {
     "control": 1_500,
     "labels": 500,
     "ids": 600,
+    "late": 4_500,
+    "crash": 7_000,
+    "crashes": 3_000,
 }
 """States that each world has at the least: one that has lost a part would show nothing wrong either."""
 
@@ -57,6 +60,19 @@ def test_the_same_worlds_give_the_same_exploration() -> None:
     assert one.edges == sum(each.edges for each in one.explorations)
 
 
+def test_every_row_of_the_tables_is_exercised() -> None:
+    """The worlds together leave out none; one world alone leaves out some, and says so."""
+    assert survey([*small_worlds(), plain(2, 2)]).rows == set(all_rows())
+    alone = explore(plain(1, 1)).rows
+    assert {str(row) for row in set(all_rows()) - alone} == {
+        "invocation: requested -cancel-> cancelled",
+        "invocation: requested -expire-> timed_out",
+        "turn: responding -fail-> settling",
+        "turn: settling -wake-> settling",
+        "turn: interrupting -interrupt-> interrupting",
+    }
+
+
 TEXTS = (
     "Tool cancelled before it started: it was not run.",
     "Tool cancelled while it was running, after 0 s: it may have had effects.\\nOutput so far",
@@ -67,6 +83,7 @@ TEXTS = (
     "Tool not run: there is no tool c.",
     "The output was refused by the provider (boom) and is left out.",
     "The user interrupted this turn.",
+    "Tool lost in a crash: it may have run, wholly or in part.",
     "This turn ran out of time and was stopped.",
     '"id":"rs_1"',
     '"id":"ws_2"',

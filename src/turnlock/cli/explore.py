@@ -47,16 +47,14 @@ and is it true? Has each message one fate, in order? Does an interrupt end the t
 \b
 Examples:
   turnlock explore
-  turnlock explore --calls 5 --messages 4       the largest plain world: half a minute
-  turnlock explore --world crash                one world alone; may be given several times
+  turnlock explore --calls 5 --messages 4       the largest: half a minute
+  turnlock explore --world crash --world late   two worlds alone
   turnlock explore --exact --calls 3 --messages 3
-                                                whole histories: proves what the shorter way takes for granted
   turnlock explore --drop-guard all_terminal    a missing guard, found
 
-\b
-States of the plain world whose futures are equal are explored once: which of several calls is which, and what
-is long past, makes no difference. --exact tells them apart, and compares what states that count as one lead
-to; with 4 calls and 4 messages that takes minutes.
+States of the plain world that differ in nothing but what is past, or in which of several equal calls is
+which, are explored once. --exact tells them apart by their whole history, and sees whether those that count
+as one go on alike; 4 calls and 4 messages take minutes then.
 
 \b
 Guards, for --drop-guard:

@@ -33,5 +33,11 @@ from turnlock.explore.mutants import (
     Machines as Machines,
     without_guard as without_guard,
 )
+from turnlock.explore.mutants.hunt import Hunt as Hunt, hunt as hunt
+from turnlock.explore.mutants.rows import (
+    Change as Change,
+    Mutant as Mutant,
+    row_mutants as row_mutants,
+)
 from turnlock.explore.search import Progress as Progress, Violation as Violation
 from turnlock.explore.worlds import World as World, plain as plain, small_worlds as small_worlds

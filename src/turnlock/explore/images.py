@@ -74,7 +74,9 @@ _life = attrgetter(
     "stop", "error", "rest", "paused", "ask_again", "failures", "waking", "ticking", "asked_to_go_on"
 )
 _told = attrgetter("stopped", "decided", "error", "rest", "paused", "lost", "failures", "backoff")
-_left = attrgetter("interrupts", "failures", "cancels", "withdrawals", "resends", "sent", "cursor", "aborted")
+_left = attrgetter(
+    "interrupts", "failures", "cancels", "withdrawals", "resends", "crashes", "sent", "cursor", "aborted"
+)
 
 
 def image(engine: Engine, outside: Outside, facts: Facts) -> tuple[Any, ...]:

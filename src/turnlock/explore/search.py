@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from attrs import define, field, frozen
+from transitions import MachineError
 
 from turnlock.engine import (
     Cause,
     Engine,
     Fate,
     Input,
+    Invocation,
     Item,
     ModelItem,
     Outcome,
@@ -112,6 +114,7 @@ class Search:
     _numbers: dict[Any, int] = field(factory=dict, init=False)  # of items, and of parts of states
     _accepted: set[tuple[int, ...]] = field(factory=set, init=False)  # histories that left, and are accepted
     _possible: set[tuple[int, ...]] = field(factory=set, init=False)  # the same of those that might have left
+    _ended: set[InvocationState] = field(factory=set, init=False)  # in which calls have ended
     _script: Script = field(init=False)
 
     def run(self, depth: int | None = None) -> Violation | None:
@@ -204,8 +207,22 @@ class Search:
         for command in said:
             if isinstance(command, commands.SendRequest):
                 self._judge(state.items[: command.length], items[: command.length])
+            elif isinstance(command, commands.CallEnded):
+                self._stays_ended(command.invocation)
         if not self.exact and self.world.symmetric:
             self.judge_prefix(state)
+
+    def _stays_ended(self, call: Invocation) -> None:
+        """A call that has ended takes no event any more (R1); tried once for each state to end in."""
+        if call.state in self._ended:
+            return
+        self._ended.add(call.state)
+        for event, fire in self.machines.invocation.triggers.items():
+            try:
+                fire(call.twin(call.registry))
+            except MachineError:
+                continue
+            raise Wrong(f"call {call.name} has ended, and still takes {event}")
 
     def judge_prefix(self, state: _State) -> None:
         """Have the history judged as it would be if all calls had ended here.

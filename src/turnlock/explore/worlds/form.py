@@ -80,6 +80,7 @@ class World:
         cancels: How often the host skips a call.
         withdrawals: How often the host takes its last message back, at any time.
         resends: How often the host sends its first message again.
+        crashes: How often the process is killed at any moment, and the session goes on from its record.
         deadlines: The watchdog may ask a running tool to stop.
         expires: The time of the last turn may be over, at any time.
         raises: Tools may raise.
@@ -100,6 +101,7 @@ class World:
     cancels: int = 0
     withdrawals: int = 0
     resends: int = 0
+    crashes: int = 0
     deadlines: bool = False
     expires: bool = False
     raises: bool = True

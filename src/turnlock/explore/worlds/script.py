@@ -119,6 +119,7 @@ _WORDS: Mapping[type, Callable[[Script, Any], str]] = {
     inputs.Withdraw: lambda _, move: f"the host takes {move.id} back",
     inputs.Interrupt: lambda _, _move: "the host interrupts",
     inputs.GoOn: lambda _, _move: "the host says go on",
+    inputs.Resumed: lambda _, _move: "the process is killed, and the session goes on from its record",
     inputs.TurnExpired: lambda _, move: f"the time of turn {move.turn} is over",
     inputs.ItemCompleted: _completes,
     inputs.ResponseEnded: _ends,
