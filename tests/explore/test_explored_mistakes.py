@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from support.mistakes import MISTAKES, make
 from support.replay import replay
-from turnlock.engine import (
-    inputs,
-)
+from turnlock.engine import Engine, StopReason, commands, engine as engine_module, inputs
 from turnlock.explore import (
     GUARDS,
     Violation,
@@ -20,6 +20,7 @@ from turnlock.explore import (
     without_guard,
 )
 from turnlock.explore.outside import Outside
+from turnlock.machines import TurnState
 
 WORLDS = [*small_worlds(), plain(2, 1)]
 SHORTEST = {
@@ -72,6 +73,71 @@ def test_a_mistake_in_the_engine_is_found(name: str, monkeypatch: pytest.MonkeyP
         )
         assert replay(world_of(found), found.inputs) == found.text
     assert replay(world_of(found), found.inputs) == ""
+
+
+def _asks_nobody(engine: Engine, said: inputs.Resumed) -> None:
+    _resume(engine, said)
+    engine._out[:] = [command for command in engine._out if not isinstance(command, commands.AskApproval)]
+
+
+def _draws_no_line(engine: Engine, said: inputs.Resumed) -> None:
+    line = engine.inbox.line
+    _resume(engine, said)
+    engine.inbox.line = line
+
+
+def _backs_off_for_ever(engine: Engine, said: inputs.Resumed) -> None:
+    waking = engine.turn.waking
+    _resume(engine, said)
+    engine.turn.waking = waking
+
+
+def _calls_all_lost(engine: Engine, said: inputs.Resumed) -> None:
+    for call in engine.registry.open.values():
+        if call.approved:
+            call.started_at = said.at
+    _resume(engine, said)
+
+
+def _goes_on_by_itself(engine: Engine, said: inputs.Resumed) -> None:
+    _resume(engine, said)
+    engine.turn.stop = None
+
+
+def _forgets_the_interrupt(engine: Engine, said: inputs.Resumed) -> None:
+    _resume(engine, said)
+    if engine.turn.state is TurnState.INTERRUPTING:
+        engine.turn.stop = StopReason.CRASHED
+
+
+def _keeps_the_response(engine: Engine, said: inputs.Resumed) -> None:
+    if engine.turn.request is None:
+        _resume(engine, said)
+
+
+_resume = Engine._on_resumed
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        _asks_nobody,
+        _draws_no_line,
+        _backs_off_for_ever,
+        _calls_all_lost,
+        _goes_on_by_itself,
+        _forgets_the_interrupt,
+        _keeps_the_response,
+    ],
+)
+def test_a_mistake_behind_a_crash_is_found(
+    wrong: Callable[[Engine, inputs.Resumed], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R24: whatever an engine leaves open, or begins by itself, shows in one of the two worlds of crashes."""
+    monkeypatch.setitem(engine_module._HANDLERS, inputs.Resumed, wrong)
+    worlds = [world for world in WORLDS if world.crashes]
+    assert [world.name for world in worlds] == ["crash", "crashes"]
+    assert any(explore(world).violation for world in worlds)
 
 
 def test_what_never_comes_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

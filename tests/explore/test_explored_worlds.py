@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from turnlock.engine import Call, Message
-from turnlock.explore import World, all_rows, explore, plain, small_worlds, survey
+from turnlock.explore import Survey, World, all_rows, explore, plain, small_worlds, survey
 from turnlock.explore.facts import Wrong
 from turnlock.explore.verdicts import Verdicts
 from turnlock.strict import judge_responses
@@ -53,22 +53,30 @@ def test_nothing_is_wrong_in_the_plain_world(calls: int, messages: int, fewest: 
 
 def test_the_same_worlds_give_the_same_exploration() -> None:
     """No chance is involved: states, edges and requests are equal, in their order."""
-    worlds = [*small_worlds()[-4:], plain(2, 1)]
+    worlds = [WORLDS["labels"], WORLDS["ids"], WORLDS["crashes"], plain(2, 1)]
     one, other = survey(worlds), survey(worlds)
     assert one == other
     assert one.states == sum(each.states for each in one.explorations)
     assert one.edges == sum(each.edges for each in one.explorations)
 
 
-def test_every_row_of_the_tables_is_exercised() -> None:
+@pytest.fixture(scope="module")
+def everywhere() -> Survey:
+    return survey([*small_worlds(), plain(2, 2)])
+
+
+def test_every_row_of_the_tables_is_exercised(everywhere: Survey) -> None:
     """The worlds together leave out none; one world alone leaves out some, and says so."""
-    assert survey([*small_worlds(), plain(2, 2)]).rows == set(all_rows())
+    assert everywhere.rows == set(all_rows())
     alone = explore(plain(1, 1)).rows
     assert {str(row) for row in set(all_rows()) - alone} == {
         "invocation: requested -cancel-> cancelled",
         "invocation: requested -expire-> timed_out",
         "turn: responding -fail-> settling",
         "turn: settling -wake-> settling",
+        "turn: responding -hold-> responding",
+        "turn: settling -hold-> settling",
+        "turn: interrupting -hold-> interrupting",
         "turn: interrupting -interrupt-> interrupting",
     }
 
@@ -93,9 +101,9 @@ TEXTS = (
 """What only some interleavings bring about: the exploration is as wide as it claims to be."""
 
 
-def test_every_request_is_accepted_and_different() -> None:
+def test_every_request_is_accepted_and_different(everywhere: Survey) -> None:
     """R15: the bodies as they would leave, judged once more by the strict provider."""
-    bodies = survey([*small_worlds(), plain(2, 2)]).bodies
+    bodies = everywhere.bodies
     assert len(set(bodies)) == len(bodies) > 400
     assert all(b"\n" not in body for body in bodies)
     assert [judge_responses(msgspec.json.decode(body)) for body in bodies] == [None] * len(bodies)
