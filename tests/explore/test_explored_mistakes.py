@@ -1,4 +1,4 @@
-"""The exploration can fail: dropped guards, missing rows, mistakes, a world that stands still."""
+"""The exploration can fail: dropped guards, mistakes, a world that stands still."""
 
 from __future__ import annotations
 
