@@ -3,8 +3,9 @@
 Trio orders each batch of runnable tasks by ``trio._core._run._r.shuffle(batch)`` when
 ``_ALLOW_DETERMINISTIC_SCHEDULING`` is true. Both names are replaced while at least one thread is controlled;
 for every other thread they answer as before. The object that takes the place of ``_r`` lets one task through
-per turn of the loop, and puts the rest back on the run queue. So a task can be kept waiting for as long as a
-schedule wants. "Jump to the next deadline" puts all of them back, and moves the ``MockClock``.
+per turn of the loop and keeps the others in a queue of its own, for as long as a schedule wants; one of them
+goes back on trio's run queue, so that the loop does not fall asleep. "Jump to the next deadline" lets none
+through, and moves the ``MockClock``.
 
 Owns what a choice point is, the order in which waiting tasks stand, and the record of what was chosen.
 Decides nothing: a schedule does. Must not raise out of the hook: trio would tear the run down as an internal
@@ -52,7 +53,7 @@ class Run:
             From then on the run goes on first in, first out.
         on_error: Called once with that exception, in the loop, between two steps: to make the run end.
         on_idle: Called when nothing can ever go on by itself: with the tasks that wait.
-        turns: How often trio asked for an order; 0 after a run means that this trio cannot be controlled.
+        runs: How many runs of trio asked for an order; 0 after a run: this trio cannot be controlled.
     """
 
     schedule: Schedule
@@ -65,7 +66,7 @@ class Run:
     error: BaseException | None = None
     on_error: Callable[[BaseException], None] | None = None
     on_idle: Callable[[list[Task]], None] | None = None
-    turns: int = 0
+    runs: int = 0
     _runner: Any = None
     _clock: Any = None
     _reach: float = -math.inf
@@ -77,13 +78,15 @@ class Run:
         """What was chosen so far, as a value that replays it."""
         return Deviations(self.taken)
 
-    def arrange(self, batch: list[Task]) -> None:
-        """Leave one task in trio's batch, and put the others back on the run queue.
+    def arrange(self, batch: list[Task]) -> None:  # noqa: C901 - one function: a call costs as much as a step
+        """Leave one task in trio's batch, and let the others wait.
+
+        Called for every step of every task: what it costs is what control costs.
 
         Args:
-            batch: Every runnable task, sorted by trio by the order in which they were made.
+            batch: What became runnable, sorted by trio by the order in which it was made; and the one of the
+                waiting tasks that was put back on the run queue, so that trio knows that there is work.
         """
-        self.turns += 1
         runner = loop.GLOBAL_RUN_CONTEXT.runner
         if runner is not self._runner:
             self._begin(runner)
@@ -92,49 +95,56 @@ class Run:
                 self._look_for_the_end(runner)
             return
         waiting = self._waiting
-        system: list[Task] = []
-        if len(batch) != len(waiting):
-            system = self._arrive(batch, runner)
+        own: list[Task] | None = None
+        if waiting:
+            batch.remove(waiting[0])
+        if batch:
+            own = self._take_own(batch, runner)
+            waiting += batch
             if not waiting:
+                batch += own
                 return
         now = self._clock._virtual_base if self._clock is not None else runner.clock.current_time()
-        jump = runner.deadlines.next_deadline() <= now + self._reach
+        deadlines = runner.deadlines
+        jump = bool(deadlines._heap) and deadlines.next_deadline() <= now + self._reach
         count = len(waiting)
-        if count + jump == 1:
-            chosen = 0
-            self.trace.append((-1, now, waiting[0]._counter, waiting[0].name, -1))
-        else:
+        if count > 1 or jump:
             chosen = self._choose(waiting, count + jump, now)
-        batch.clear()
-        if chosen < count:
-            batch.append(waiting.pop(chosen))
         else:
+            chosen = 0
+            task = waiting[0]
+            self.trace.append((-1, now, task._counter, task.name, -1))
+        if chosen < count:
+            batch[:] = (waiting.pop(chosen),)
+        else:
+            batch.clear()
             self._jump(runner)
-        runner.runq.extend(waiting)
-        batch.extend(system)
+        if waiting:
+            runner.runq.append(waiting[0])
+        if own:
+            batch += own
 
-    def _arrive(self, batch: list[Task], runner: Any) -> list[Task]:
-        """Put new tasks at the end of the queue; return those of trio itself, which run at once, always.
+    def _take_own(self, new: list[Task], runner: Any) -> list[Task]:
+        """Take out the tasks of trio itself, which run at once, always.
 
-        These are the root of all tasks, and the task that runs what other threads hand in.
+        These are the root of all tasks, and the one that runs what other threads hand in.
         """
-        known = self._waiting if len(self._waiting) < 8 else set(self._waiting)
-        new = [task for task in batch if task not in known]
         system = self._system
         if not system:
-            if runner.main_task is None:
-                return new
-            # Trio makes them together: both are there the first time that one of them is.
-            self._system = system = [
-                runner.init_task,
-                *(task for task in new if task is not runner.main_task),
-            ]
-        own = [task for task in new if task in system]
-        self._waiting += [task for task in new if task not in own] if own else new
+            # Trio makes the second of them together with the main task: when that is there, both are.
+            own = [task for task in new if task is not runner.main_task]
+            if runner.main_task is not None:
+                self._system = [runner.init_task, *own]
+        elif system[0] in new or system[-1] in new:
+            own = [task for task in new if task in system]
+        else:
+            return []
+        new[:] = [task for task in new if task not in own]
         return own
 
     def _begin(self, runner: Any) -> None:
         """Another run in the same block: its tasks are new, and its clock may be another."""
+        self.runs += 1
         self._runner = runner
         self._waiting = []
         self._system = []
@@ -205,6 +215,15 @@ def _waits_outside(task: Task) -> bool:
     )
 
 
+def unshield(tasks: list[Task]) -> None:
+    """Let a cancellation reach tasks that shield themselves from it, and would wait for ever."""
+    for task in tasks:
+        status: Any = task._cancel_status
+        while status is not None:
+            status._scope.shield = False
+            status = status._parent
+
+
 def where(task: Task) -> str:
     """The place in the user's code where a task waits: ``name: file:line in function``."""
     place = ""
@@ -219,7 +238,7 @@ def where(task: Task) -> str:
 
 
 class _Here(threading.local):
-    run: Run | None = None
+    arrange: Callable[[list[Task]], None] | None = None
 
 
 _here = _Here()
@@ -232,7 +251,7 @@ class _Switch:
         self.before = before
 
     def __bool__(self) -> bool:
-        return _here.run is not None or bool(self.before)
+        return _here.arrange is not None or bool(self.before)
 
 
 class _Order:
@@ -242,11 +261,11 @@ class _Order:
         self.before = before
 
     def shuffle(self, batch: list[Task]) -> None:
-        run = _here.run
-        if run is None:
+        arrange = _here.arrange
+        if arrange is None:
             self.before.shuffle(batch)
         else:
-            run.arrange(batch)
+            arrange(batch)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.before, name)
@@ -265,7 +284,7 @@ def installed(run: Run) -> Iterator[None]:
         SchedulingError: This thread is controlled already, or is inside of a trio run; or trio has changed.
     """
     global _users  # noqa: PLW0603 - trio's own hook is global, so is who uses it
-    if _here.run is not None:
+    if _here.arrange is not None:
         raise SchedulingError("this thread is controlled already: leave the outer block first")
     if getattr(loop.GLOBAL_RUN_CONTEXT, "runner", None) is not None:
         raise SchedulingError(
@@ -280,11 +299,11 @@ def installed(run: Run) -> Iterator[None]:
         if not _users:
             names.update(zip(_NAMES, (_Order(names[_NAMES[0]]), _Switch(names[_NAMES[1]])), strict=True))
         _users += 1
-    _here.run = run
+    _here.arrange = run.arrange
     try:
         yield
     finally:
-        _here.run = None
+        _here.arrange = None
         with _lock:
             _users -= 1
             if not _users:

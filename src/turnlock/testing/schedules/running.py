@@ -6,7 +6,7 @@ controlled stands in ``_trio.py``, how a failure is told in ``report.py``.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar, TypeVarTuple, Unpack
 
@@ -113,11 +113,11 @@ def outcome(
         scope.cancel()
 
     def idle(tasks: list[Task]) -> None:
-        found = Deadlock([_trio.where(task) for task in tasks])
-        if run.error is not None:
-            raise found  # cancelled already, and shielded: only the end of the whole run is left
-        run.error = found
-        scope.cancel()
+        if run.error is None:
+            run.error = Deadlock([_trio.where(task) for task in tasks])
+            scope.cancel()
+        else:  # that did not end it
+            _trio.unshield(tasks)
 
     run.on_error = end
     run.on_idle = idle
@@ -130,7 +130,7 @@ def outcome(
             error = raised
     if run.error is not None:
         error = run.error
-    elif error is None and not run.turns:
+    elif error is None and not run.runs:
         error = SchedulingError.of_trio(trio.__version__, "it did not ask for an order of its tasks")
     return result, run, error
 
@@ -194,27 +194,45 @@ def shortest(
         SchedulingError: It does not fail under these deviations: the function depends on something else, too.
     """
 
-    def failure(candidate: Deviations) -> frozenset[type[BaseException]]:
-        return _kinds(outcome(async_fn, candidate, args, horizon=horizon)[2])
+    def ran(candidate: Mapping[int, Choice]) -> tuple[Deviations, frozenset[type[BaseException]]]:
+        _result, run, error = outcome(async_fn, Deviations(candidate), args, horizon=horizon)
+        return run.deviations, _kinds(error)
 
-    wanted = failure(deviations)
+    kept, wanted = ran(deviations.taken)
     if not wanted:
         raise SchedulingError(
             f"{deviations!r} does not fail: the function must depend on nothing but the schedule "
             "(no threads, no sockets, no real clock, no random numbers)"
         )
-    kept: dict[int, Choice] = dict(deviations.taken)
-    size = max(1, len(kept) // 2)
-    while kept:
-        points = list(kept)
-        for start in range(0, len(points), size):
-            fewer = {point: kept[point] for point in kept if point not in points[start : start + size]}
-            if len(fewer) < len(kept) and failure(Deviations(fewer)) == wanted:
-                kept = fewer
-        if size == 1 and len(points) == len(kept):
-            break
-        size = max(1, size // 2)
-    return Deviations(kept)
+    shorter = True
+    while shorter:
+        shorter = False
+        for candidate in _fewer(kept):
+            taken, kinds = ran(candidate)
+            if kinds == wanted and len(taken) < len(kept):
+                kept, shorter = taken, True
+                break
+    return kept
+
+
+def _fewer(deviations: Deviations) -> Iterator[dict[int, Choice]]:
+    """The same without some in a row, the most first; what stands behind them may have to move with them."""
+    points = list(deviations.taken.items())
+    count = len(points)
+    size = count
+    while size:
+        for start in range(0, count - size + 1, max(1, size // 4)):
+            before, behind = dict(points[:start]), points[start + size :]
+            yield {**before, **dict(behind)}
+            if behind and count <= _FEW:
+                room = behind[0][0] - max(before, default=-1) - 1
+                for by in (*range(-1, -min(room, 2 * size) - 1, -1), *range(1, 2 * size + 1)):
+                    yield {**before, **{point + by: choice for point, choice in behind}}
+        size = size // 2 if count > _FEW else size - 1
+
+
+_FEW = 12
+"""From so many deviations on every one counts: all rows of them are tried."""
 
 
 def _kinds(error: BaseException | None) -> frozenset[type[BaseException]]:

@@ -96,7 +96,12 @@ class Deviations:
 
 @define(eq=False)
 class Uniform:
-    """Any of the choices, each with the same chance, at every point. Best for short stories.
+    """Any of the tasks, each with the same chance, at every point; now and then a jump.
+
+    Best for short stories.
+
+    A jump has a quarter of a task's chance: with the same, deadlines of minutes would be over before any work
+    began.
 
     Attributes:
         random: The source of chance.
@@ -107,9 +112,14 @@ class Uniform:
     random: Random = field(repr=False)
     at_most: int = 2000
 
-    def choose(self, point: int, tasks: Sequence[Task], options: int) -> int:  # noqa: ARG002 - one protocol
+    def choose(self, point: int, tasks: Sequence[Task], options: int) -> int:
         """One of them by chance."""
-        return self.random.randrange(options) if point < self.at_most else 0
+        if point >= self.at_most:
+            return 0
+        count = len(tasks)
+        if options == count:
+            return self.random.randrange(count)
+        return self.random.randrange(4 * count + 1) // 4  # the last number is the jump's
 
 
 @define(eq=False)
@@ -125,22 +135,21 @@ class Bounded:
     random: Random = field(repr=False)
     at_most: int = 4
     points: int = 64
-    _left: int = field(default=-1, repr=False)
-    _next: int = field(default=-1, repr=False)
+    _left: int = field(default=-1, init=False, repr=False)
+    _next: int = field(default=-1, init=False, repr=False)
 
     def choose(self, point: int, tasks: Sequence[Task], options: int) -> int:  # noqa: ARG002 - one protocol
         """0, but at the drawn points."""
+        random = self.random
         if self._left < 0:
-            self._left = self.random.randrange(self.at_most + 1)
-            self._plan(point)
+            self._left = random.randrange(self.at_most + 1)
+            self._next = point + random.randrange(self.points) if self._left else -1
         if point != self._next:
             return 0
         self._left -= 1
-        self._plan(point + 1)
-        return 1 + self.random.randrange(options - 1)
-
-    def _plan(self, start: int) -> None:
-        self._next = start + self.random.randrange(self.points) if self._left > 0 else -1
+        # To hold a task back takes deviations in a row: every second one stands right behind the one before.
+        self._next = point + 1 + max(0, random.randrange(2 * self.points) - self.points) if self._left else -1
+        return 1 + random.randrange(options - 1)
 
 
 @define(eq=False)
@@ -148,47 +157,57 @@ class Pct:
     """Priorities by chance, changed at a few points: the task with the highest runs until it blocks.
 
     Finds what needs one task to be held back over many steps, which uniform choices never do (Burckhardt and
-    others, ASPLOS 2010, "probabilistic concurrency testing"). The clock counts as one more task. Where the
-    priorities ask for another choice than first in, first out, one more draw says whether it is followed,
-    nearly always yes: so hypothesis can take back each deviation by itself.
+    others, ASPLOS 2010, "probabilistic concurrency testing"). At a change the task that would run goes to the
+    end, or the clock jumps. Where this asks for another choice than first in, first out, one more draw says
+    whether it is followed, nearly always yes: so hypothesis can take back each deviation by itself.
 
     Attributes:
         random: The source of chance.
-        points: Choice points that a run is thought to have: ``measure`` in ``schedules()`` finds out. After
-            twice as many it is first in, first out.
-        depth: The most changes of priorities, plus one. How many it is, is drawn.
+        points: Choice points that a run is thought to have. After twice as many it is first in, first out.
+        depth: The most changes. How many there are, is drawn.
     """
 
     random: Random = field(repr=False)
     points: int = 64
     depth: int = 5
-    _order: list[Task | None] | None = field(default=None, repr=False)
-    _changes: set[int] = field(factory=set, repr=False)
+    _ranks: _Ranks = field(init=False, repr=False)
+    _changes: dict[int, bool] = field(factory=dict, init=False, repr=False)
+
+    @_ranks.default
+    def _new_ranks(self) -> _Ranks:
+        return _Ranks(self.random)
 
     def choose(self, point: int, tasks: Sequence[Task], options: int) -> int:
-        """The choice with the highest priority."""
+        """The task with the highest priority, which is the lowest rank, or a jump."""
         if point >= 2 * self.points:
             return 0
-        order = self._order
-        if order is None:
-            order = self._order = [None]
-            for _ in range(self.random.randrange(self.depth)):
-                self._changes.add(point + self.random.randrange(self.points))
-        for task in tasks:
-            if task not in order:
-                order.insert(self.random.randrange(len(order) + 1), task)
-        chosen = self._highest(order, tasks, options)
-        if point in self._changes:
-            order.append(order.pop(order.index(tasks[chosen] if chosen < len(tasks) else None)))
-            chosen = self._highest(order, tasks, options)
-        return chosen if chosen and self.random.randrange(16) else 0
+        random, ranks = self.random, self._ranks
+        if not ranks:
+            for _ in range(random.randrange(self.depth + 1)):
+                self._changes[point + random.randrange(self.points)] = bool(random.getrandbits(1))
+        first = min(tasks, key=ranks.__getitem__)
+        change = self._changes.get(point)
+        if change and options > len(tasks):
+            chosen = len(tasks)
+        else:
+            if change is not None:
+                ranks[first] = _LAST + point
+                first = min(tasks, key=ranks.__getitem__)
+            chosen = tasks.index(first)
+        return chosen if chosen and random.getrandbits(4) else 0
 
-    @staticmethod
-    def _highest(order: list[Task | None], tasks: Sequence[Task], options: int) -> int:
-        for task in order:
-            if task is None:
-                if options > len(tasks):
-                    return len(tasks)
-            elif task in tasks:
-                return tasks.index(task)
-        return 0  # not reached: every task was put into the order
+
+class _Ranks(dict[Task, int]):
+    """The rank of each task, drawn when it is first seen. The smallest runs, of equal ones the earlier."""
+
+    def __init__(self, random: Random) -> None:
+        super().__init__()
+        self.random = random
+
+    def __missing__(self, task: Task) -> int:
+        rank = self[task] = self.random.getrandbits(16)
+        return rank
+
+
+_LAST: Final = 1 << 16
+"""The rank of a task that was sent to the end: above all that are drawn."""
