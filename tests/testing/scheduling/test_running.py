@@ -15,7 +15,7 @@ import trio
 from support.races import lost_update, starved_consumer, timeout_after_effect
 from turnlock.errors import Deadlock, SchedulingError
 from turnlock.testing import JUMP, Deviations, Uniform, every_schedule, run_scheduled, shortest
-from turnlock.testing.schedules.running import outcome
+from turnlock.testing.scheduling.running import outcome
 
 TESTS = Path(__file__).parents[2]
 checkpoint = trio.lowlevel.checkpoint

@@ -16,7 +16,7 @@ from trio.testing import MockClock
 
 from turnlock.errors import SchedulingError
 from turnlock.testing import JUMP, Deviations, Schedule, Uniform, canary, controlled, run_scheduled
-from turnlock.testing.schedules.running import outcome
+from turnlock.testing.scheduling.running import outcome
 
 checkpoint = trio.lowlevel.checkpoint
 

@@ -16,7 +16,7 @@ from turnlock.runtime.conductor import Conductor
 from turnlock.runtime.results import Receipt
 from turnlock.runtime.supervisor import Supervisor
 from turnlock.testing import Bounded, Deviations, Pct, Uniform, every_schedule
-from turnlock.testing.schedules.running import outcome
+from turnlock.testing.scheduling.running import outcome
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """The ten stories of the real runtime under very many schedules: ``tox -e schedules``.
 
-    PYTHONPATH=tests python tests/testing/schedules/campaign.py [--random N] [--deviations N] [--seed N]
+    PYTHONPATH=tests python tests/testing/scheduling/campaign.py [--random N] [--deviations N] [--seed N]
 
 Every schedule with at most two deviations of each story, then random ones, an equal share for each story:
 uniform, bounded and by priorities, in turns. Each failure is replayed 20 times from its deviations; one that
@@ -23,8 +23,8 @@ import trio
 from attrs import define, field
 
 from support.stories import STORIES, Story
-from turnlock.testing.schedules import Bounded, Deviations, Pct, Schedule, Uniform, every_schedule, shortest
-from turnlock.testing.schedules.running import outcome
+from turnlock.testing.scheduling import Bounded, Deviations, Pct, Schedule, Uniform, every_schedule, shortest
+from turnlock.testing.scheduling.running import outcome
 
 REPLAYS = 20
 SHOWN = 3

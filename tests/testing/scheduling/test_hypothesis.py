@@ -14,7 +14,7 @@ from hypothesis.errors import StopTest
 
 from support.races import RACES, lost_update, starved_consumer, timeout_after_effect
 from turnlock.testing import Bounded, Deviations, Pct, Schedule, Uniform, run_scheduled, schedules
-from turnlock.testing.schedules.running import outcome
+from turnlock.testing.scheduling.running import outcome
 
 TESTS = Path(__file__).parents[2]
 FEW: dict[Callable[[], Awaitable[None]], int] = {lost_update: 2, timeout_after_effect: 1, starved_consumer: 3}

@@ -9,7 +9,7 @@ import pytest
 
 from support.races import RACES, lost_update, starved_consumer, timeout_after_effect
 from turnlock.testing import JUMP, Bounded, Deviations, Pct, Schedule, Uniform
-from turnlock.testing.schedules.running import outcome
+from turnlock.testing.scheduling.running import outcome
 
 Make = Callable[[Random], Schedule]
 SCHEDULERS: dict[str, Make] = {
