@@ -4,8 +4,8 @@
 
 Each pair is a slice of bare runs (``trio.run`` with a ``MockClock`` that jumps by itself, as such a story is
 run without schedules) and right after it a slice of scheduled ones. Figures are runs per second of the second
-÷ runs per second of the first, medians of the pairs: 1 is free, and single rounds on shared cores are
-worthless.
+÷ runs per second of the first, in CPU time, medians of the pairs: 1 is free, and single rounds on shared
+cores are worthless.
 
 Controlled: first in, first out through the hook, and the schedulers with ``random.Random``. Under hypothesis:
 a whole ``@given(schedules())`` test with stock settings but no deadline; its examples are counted.
@@ -145,9 +145,9 @@ WAYS: dict[str, Way] = {
 
 def timed(run: Way, story: Story, runs: int) -> float:
     gc.collect()
-    start = time.perf_counter()
+    start = time.process_time()
     ran = run(story, runs)
-    return (time.perf_counter() - start) / ran
+    return (time.process_time() - start) / ran
 
 
 def measure(pairs: int, runs: int) -> dict[str, dict[str, Any]]:

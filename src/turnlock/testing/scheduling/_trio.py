@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from types import CodeType
 from typing import Any, TypeAlias
 
@@ -30,8 +29,9 @@ from trio.testing import MockClock
 from turnlock.errors import SchedulingError
 from turnlock.testing.scheduling.schedulers import JUMP, Deviations, Schedule
 
-Step: TypeAlias = tuple[int, float, int, str, int]
-"""Choice point or -1, time, number of the task or -1 for a jump, its name, that of whom it overtook or -1."""
+Step: TypeAlias = tuple[int, float, int, str, int, int, int]
+"""Choice point or -1, time, number of the task or -1 for a jump, its name, number of whom it overtook or -1,
+how many tasks could run, how many choices there were."""
 
 _OUTSIDE = ("trio._threads", "trio._core._io_", "trio._core._generated_io_", "trio._signals")
 """Modules whose waits end by something that is not in the loop: a thread, a socket, a signal, a process."""
@@ -45,8 +45,6 @@ class Run:
         schedule: Who chooses.
         horizon: Seconds: a deadline further away is no target of a jump.
         points: Choice points so far. One is where more than one choice exists.
-        options: How many choices there were at each of them, a jump counted in.
-        places: How many of those were tasks.
         taken: The choices that were not first in, first out: point → place in the queue, or ``"jump"``.
         trace: Every step, in order.
         error: The first exception of the schedule itself, such as hypothesis's own when its data is used up.
@@ -59,8 +57,6 @@ class Run:
     schedule: Schedule
     horizon: float = 3600.0
     points: int = 0
-    options: list[int] = field(factory=list)
-    places: list[int] = field(factory=list)
     taken: dict[int, int | str] = field(factory=dict)
     trace: list[Step] = field(factory=list)
     error: BaseException | None = None
@@ -71,7 +67,13 @@ class Run:
     _clock: Any = None
     _reach: float = -math.inf
     _waiting: list[Task] = field(factory=list)
-    _system: list[Task] = field(factory=list)
+    _system: set[Task] | None = None
+
+    _choose: Callable[[int, Sequence[Task], int], int] = field(init=False)
+
+    @_choose.default
+    def _asks_the_schedule(self) -> Callable[[int, Sequence[Task], int], int]:
+        return self.schedule.choose
 
     @property
     def deviations(self) -> Deviations:
@@ -83,10 +85,12 @@ class Run:
         """Whether the task that runs now is the only one that could run."""
         return not self._waiting
 
-    def arrange(self, batch: list[Task]) -> None:  # noqa: C901 - one function: a call costs as much as a step
-        """Leave one task in trio's batch, and let the others wait.
+    def stop(self) -> None:
+        """Cancel the main task of the run, and all that it has started. To be called in the loop."""
+        self._runner.main_task.parent_nursery.cancel_scope.cancel()
 
-        Called for every step of every task: what it costs is what control costs.
+    def arrange(self, batch: list[Task]) -> None:  # noqa: C901, PLR0912, PLR0915 - one per step, and calls cost
+        """Leave one task in trio's batch, and let the others wait.
 
         Args:
             batch: What became runnable, sorted by trio by the order in which it was made; and the one of the
@@ -104,28 +108,52 @@ class Run:
         if waiting:
             batch.remove(waiting[0])
         if batch:
-            own = self._take_own(batch, runner)
+            if self._system is None or not self._system.isdisjoint(batch):
+                own = self._take_own(batch, runner)
             waiting += batch
             if not waiting:
-                batch += own
+                batch += own or ()
                 return
         now = self._clock._virtual_base if self._clock is not None else runner.clock.current_time()
-        deadlines = runner.deadlines
-        jump = bool(deadlines._heap) and deadlines.next_deadline() <= now + self._reach
+        deadlines, reach = runner.deadlines, now + self._reach
+        # What stands first may be out of date, and is then too early: a cheap look before the exact one.
+        heap = deadlines._heap
+        jump = bool(heap) and heap[0][0] <= reach and deadlines.next_deadline() <= reach
         count = len(waiting)
-        if count > 1 or jump:
-            chosen = self._choose(waiting, count + jump, now)
-        else:
-            chosen = 0
+        if count == 1 and not jump:
             task = waiting[0]
-            self.trace.append((-1, now, task._counter, task.name, -1))
-        if chosen < count:
-            batch[:] = (waiting.pop(chosen),)
+            self.trace.append((-1, now, task._counter, task.name, -1, 1, 1))
+            batch[:] = waiting
+            waiting.clear()
         else:
-            batch.clear()
-            self._jump(runner)
-        if waiting:
-            runner.runq.append(waiting[0])
+            point, options = self.points, count + jump
+            self.points = point + 1
+            try:
+                chosen = self._choose(point, waiting, options)
+                if not 0 <= chosen < options:
+                    raise SchedulingError(  # noqa: TRY301 - kept like what the schedule raises itself
+                        f"{self.schedule!r} chose {chosen!r} at point {point}, where the choices are 0 to "
+                        f"{options - 1}: return one of them, 0 for first in, first out"
+                    )
+            except BaseException as error:  # noqa: BLE001 - kept: it would end the run as an error of trio
+                chosen = 0
+                self._keep(error)
+            if chosen < count:
+                task = waiting[chosen]
+                overtaken = -1
+                if chosen:
+                    overtaken = waiting[0]._counter
+                    self.taken[point] = chosen
+                self.trace.append((point, now, task._counter, task.name, overtaken, count, options))
+                del waiting[chosen]
+                batch[:] = (task,)
+            else:
+                self.taken[point] = JUMP
+                self.trace.append((point, now, -1, "", waiting[0]._counter, count, options))
+                batch.clear()
+                self._jump(runner)
+            if waiting:
+                runner.runq.append(waiting[0])
         if own:
             batch += own
 
@@ -135,15 +163,13 @@ class Run:
         These are the root of all tasks, and the one that runs what other threads hand in.
         """
         system = self._system
-        if not system:
+        if system is None:
             # Trio makes the second of them together with the main task: when that is there, both are.
             own = [task for task in new if task is not runner.main_task]
             if runner.main_task is not None:
-                self._system = [runner.init_task, *own]
-        elif system[0] in new or system[-1] in new:
-            own = [task for task in new if task in system]
+                self._system = {runner.init_task, *own}
         else:
-            return []
+            own = [task for task in new if task in system]
         new[:] = [task for task in new if task not in own]
         return own
 
@@ -152,46 +178,17 @@ class Run:
         self.runs += 1
         self._runner = runner
         self._waiting = []
-        self._system = []
+        self._system = None
         clock = runner.clock
         virtual = isinstance(clock, MockClock) and clock.rate == 0.0
         self._clock = clock if virtual else None
         self._reach = self.horizon if virtual else -math.inf
 
-    def _choose(self, waiting: list[Task], options: int, now: float) -> int:
-        point = self.points
-        self.points = point + 1
-        self.options.append(options)
-        self.places.append(len(waiting))
-        chosen = 0
-        if self.error is None:
-            try:
-                chosen = self.schedule.choose(point, waiting, options)
-                if not 0 <= chosen < options:
-                    raise SchedulingError(  # noqa: TRY301 - kept like what the schedule raises itself
-                        f"{self.schedule!r} chose {chosen!r} at point {point}, where the choices are 0 to "
-                        f"{options - 1}: return one of them, 0 for first in, first out"
-                    )
-            except BaseException as error:  # noqa: BLE001 - kept: it would end the run as an error of trio
-                chosen = 0
-                self._keep(error)
-        if chosen >= len(waiting):
-            self.taken[point] = JUMP
-            self.trace.append((point, now, -1, "", waiting[0]._counter))
-            return chosen
-        task = waiting[chosen]
-        if chosen:
-            self.taken[point] = chosen
-            self.trace.append((point, now, task._counter, task.name, waiting[0]._counter))
-        else:
-            self.trace.append((point, now, task._counter, task.name, -1))
-        return chosen
-
     def _keep(self, error: BaseException) -> None:
-        if self.error is None:
-            self.error = error
-            if self.on_error is not None:
-                self.on_error(error)
+        self.error = error
+        self._choose = _first_in_first_out
+        if self.on_error is not None:
+            self.on_error(error)
 
     def _jump(self, runner: Any) -> None:
         deadline = runner.deadlines.next_deadline()
@@ -204,10 +201,14 @@ class Run:
         """Whether every task waits for another one, with no deadline ahead: nothing will ever happen."""
         if runner.waiting_for_idle or runner.deadlines.next_deadline() < math.inf or runner.runq:
             return
-        tasks = sorted((task for task in runner.tasks if task not in self._system), key=_age)
+        tasks = sorted(runner.tasks - (self._system or set()), key=_age)
         if tasks and not any(_waits_outside(task) for task in tasks):
             assert self.on_idle is not None
             self.on_idle(tasks)
+
+
+def _first_in_first_out(_point: int, _tasks: Sequence[Task], _options: int) -> int:
+    return 0
 
 
 def _age(task: Task) -> int:
@@ -279,11 +280,11 @@ class _Order:
 _lock = threading.Lock()
 _users = 0
 _NAMES = ("_r", "_ALLOW_DETERMINISTIC_SCHEDULING")
+_KINDS = (_Order, _Switch)
 
 
-@contextmanager
-def installed(run: Run) -> Iterator[None]:
-    """Let a run decide for this thread.
+def install(run: Run) -> None:
+    """Let a run decide for this thread, until ``uninstall``.
 
     Raises:
         SchedulingError: This thread is controlled already, or is inside of a trio run; or trio has changed.
@@ -296,23 +297,29 @@ def installed(run: Run) -> Iterator[None]:
             "a trio run is under way in this thread, and only runs that start inside of the block are "
             "controlled: make the test a plain function, not an async one"
         )
-    names = vars(loop)
-    missing = [name for name in (*_NAMES, "GLOBAL_RUN_CONTEXT") if name not in names]
-    if missing:
-        raise SchedulingError.of_trio(trio.__version__, f"trio._core._run has no {', '.join(missing)}")
     with _lock:
         if not _users:
-            names.update(zip(_NAMES, (_Order(names[_NAMES[0]]), _Switch(names[_NAMES[1]])), strict=True))
+            names = vars(loop)
+            missing = [name for name in _NAMES if name not in names]
+            if missing:
+                raise SchedulingError.of_trio(
+                    trio.__version__, f"trio._core._run has no {', '.join(missing)}"
+                )
+            for name, kind in zip(_NAMES, _KINDS, strict=True):
+                names[name] = kind(names[name])
         _users += 1
     _here.arrange = run.arrange
-    try:
-        yield
-    finally:
-        _here.arrange = None
-        with _lock:
-            _users -= 1
-            if not _users:
+
+
+def uninstall() -> None:
+    """Leave this thread alone again; and trio, if no other thread is controlled."""
+    global _users  # noqa: PLW0603 - see install
+    _here.arrange = None
+    with _lock:
+        _users -= 1
+        if not _users:
+            names = vars(loop)
+            for name, kind in zip(_NAMES, _KINDS, strict=True):
                 # Trio's own plugin for hypothesis may have put something else there meanwhile.
-                for name, kind in zip(_NAMES, (_Order, _Switch), strict=True):
-                    if isinstance(names[name], kind):
-                        names[name] = names[name].before
+                if isinstance(names[name], kind):
+                    names[name] = names[name].before

@@ -44,12 +44,14 @@ def controlled(schedule: Schedule, *, horizon: float = 3600.0) -> Iterator[Run]:
         SchedulingError: The thread is inside of a trio run or of another such block, or trio has changed.
     """
     run = Run(schedule, horizon)
-    with _trio.installed(run):
-        try:
-            yield run
-        except BaseException:
-            if run.error is None:
-                raise
+    _trio.install(run)
+    try:
+        yield run
+    except BaseException:
+        if run.error is None:
+            raise
+    finally:
+        _trio.uninstall()
     if run.error is not None:
         raise run.error
 
@@ -97,25 +99,15 @@ def outcome(
     horizon: float = 3600.0,
 ) -> tuple[T | None, Run, BaseException | None]:
     """One run: the result, the run, and the exception, whose note is left to whoever asked."""
-    scope = trio.CancelScope()
-
-    async def main() -> T:
-        with scope:
-            return await async_fn(*args)
-        raise SchedulingError("the run was ended: see the error of the schedule")
-
-    # Names in a trace are those of the user's functions.
-    main.__module__ = getattr(async_fn, "__module__", __name__)
-    main.__qualname__ = getattr(async_fn, "__qualname__", type(async_fn).__qualname__)
     run = Run(schedule, horizon)
 
     def end(_error: BaseException) -> None:
-        scope.cancel()
+        run.stop()
 
     def idle(tasks: list[Task]) -> None:
         if run.error is None:
             run.error = Deadlock([_trio.where(task) for task in tasks])
-            scope.cancel()
+            run.stop()
         else:  # that did not end it
             _trio.unshield(tasks)
 
@@ -123,11 +115,13 @@ def outcome(
     run.on_idle = idle
     result: T | None = None
     error: BaseException | None = None
-    with _trio.installed(run):
-        try:
-            result = trio.run(main, clock=MockClock(autojump_threshold=0.0))
-        except BaseException as raised:  # noqa: BLE001 - handed on as a value
-            error = raised
+    _trio.install(run)
+    try:
+        result = trio.run(async_fn, *args, clock=MockClock(autojump_threshold=0.0))
+    except BaseException as raised:  # noqa: BLE001 - handed on as a value
+        error = raised
+    finally:
+        _trio.uninstall()
     if run.error is not None:
         error = run.error
     elif error is None and not run.runs:
@@ -168,12 +162,13 @@ def every_schedule(
 
 def _extended(deviations: Deviations, run: Run) -> Iterator[Deviations]:
     """The same and one more, later than all of them: so each set of deviations is met once."""
-    first = max(deviations.taken, default=-1) + 1
-    for point in range(first, len(run.options)):
-        for place in range(1, run.places[point]):
-            yield Deviations({**deviations.taken, point: place})
-        if run.options[point] > run.places[point]:
-            yield Deviations({**deviations.taken, point: JUMP})
+    last = max(deviations.taken, default=-1)
+    for point, _time, _task, _name, _overtaken, tasks, options in run.trace:
+        if point > last:
+            for place in range(1, tasks):
+                yield Deviations({**deviations.taken, point: place})
+            if options > tasks:
+                yield Deviations({**deviations.taken, point: JUMP})
 
 
 def shortest(
