@@ -44,6 +44,19 @@ def test_a_race_is_found_and_shrunk(race: Callable[[], Awaitable[None]]) -> None
     )
 
 
+def test_a_failing_schedule_is_shown_by_its_name() -> None:
+    """Hypothesis prints what was drawn: the scheduler, and not the source of its draws."""
+
+    @settings(max_examples=5, deadline=None, database=None, derandomize=True)
+    @given(schedule=schedules(points=7))
+    def fails(schedule: Schedule) -> None:
+        raise ValueError("always")
+
+    with pytest.raises(ValueError, match="always") as caught:
+        fails()
+    assert "schedule=Bounded(at_most=4, points=7)" in "\n".join(caught.value.__notes__)
+
+
 def _all(error: BaseException) -> list[BaseException]:
     inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
     return [error, *(each for one in inner for each in _all(one))]

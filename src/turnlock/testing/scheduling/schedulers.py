@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from types import MappingProxyType
-from typing import Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from attrs import define, field, frozen
 from trio.lowlevel import Task
@@ -94,8 +94,17 @@ class Deviations:
         return f"Deviations({{{inside}}})" if inside else "Deviations()"
 
 
+class _Chance:
+    """How a scheduler is shown: without its source of chance, which says nothing."""
+
+    __slots__ = ()
+
+    def _repr_pretty_(self, printer: Any, _cycle: object) -> None:  # noqa: ANN401 - hypothesis's own, or IPython's
+        printer.text(repr(self))
+
+
 @define(eq=False)
-class Uniform:
+class Uniform(_Chance):
     """Any of the tasks, each with the same chance, at every point; now and then a jump.
 
     Best for short stories.
@@ -123,7 +132,7 @@ class Uniform:
 
 
 @define(eq=False)
-class Bounded:
+class Bounded(_Chance):
     """First in, first out with a few deviations at random points: few draws, and a short failure at once.
 
     Attributes:
@@ -153,7 +162,7 @@ class Bounded:
 
 
 @define(eq=False)
-class Pct:
+class Pct(_Chance):
     """Priorities by chance, changed at a few points: the task with the highest runs until it blocks.
 
     Finds what needs one task to be held back over many steps, which uniform choices never do (Burckhardt and
