@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Sequence
 from random import Random
@@ -16,6 +17,7 @@ from trio.testing import MockClock
 
 from turnlock.errors import SchedulingError
 from turnlock.testing import JUMP, Deviations, Schedule, Uniform, canary, controlled, run_scheduled
+from turnlock.testing.scheduling._trio import Run
 from turnlock.testing.scheduling.running import outcome
 
 checkpoint = trio.lowlevel.checkpoint
@@ -64,6 +66,25 @@ def test_a_trio_that_does_not_ask(monkeypatch: pytest.MonkeyPatch) -> None:
         run_scheduled(five, Deviations())
     with pytest.raises(SchedulingError, match=f"trio {trio.__version__} cannot be controlled"):
         canary()
+
+
+# A trio that was stopped in its midst leaves coroutines behind: all of them are collected in here.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::RuntimeWarning")
+def test_a_private_name_that_means_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What breaks inside of the hook is told as what it is, and not as an internal error of trio."""
+
+    def breaks(self: Run, new: list[Task], runner: object) -> list[Task]:
+        raise AttributeError("'Runner' object has no attribute 'init_task'")
+
+    monkeypatch.setattr(Run, "_take_own", breaks)
+    wanted = f"trio {trio.__version__} cannot be controlled: AttributeError: 'Runner' object has no"
+    with pytest.raises(SchedulingError, match=wanted):
+        run_scheduled(five, Deviations())
+    with pytest.raises(SchedulingError, match=wanted), controlled(Deviations()):
+        trio.run(five)
+    with pytest.raises(SchedulingError, match=wanted):
+        canary()
+    gc.collect()
 
 
 def test_first_in_first_out() -> None:

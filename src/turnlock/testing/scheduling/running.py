@@ -47,9 +47,12 @@ def controlled(schedule: Schedule, *, horizon: float = 3600.0) -> Iterator[Run]:
     _trio.install(run)
     try:
         yield run
-    except BaseException:
+    except BaseException as raised:
         if run.error is None:
-            raise
+            error = _trio.caused(raised)
+            if error is raised:
+                raise
+            raise error from raised
     finally:
         _trio.uninstall()
     if run.error is not None:
@@ -86,7 +89,7 @@ def run_scheduled(
     result, run, error = outcome(async_fn, schedule, args, horizon=horizon)
     if error is None:
         return result  # type: ignore[return-value] # without an error there is one
-    if run.error is not error or isinstance(error, Deadlock):
+    if not isinstance(error, SchedulingError) and (run.error is not error or isinstance(error, Deadlock)):
         error.add_note(note(async_fn, run, args))
     raise error
 
@@ -119,7 +122,7 @@ def outcome(
     try:
         result = trio.run(async_fn, *args, clock=MockClock(autojump_threshold=0.0))
     except BaseException as raised:  # noqa: BLE001 - handed on as a value
-        error = raised
+        error = _trio.caused(raised)
     finally:
         _trio.uninstall()
     if run.error is not None:
