@@ -6,12 +6,16 @@ about again. What a story is and what must hold are said elsewhere.
 
 from __future__ import annotations
 
+import math
+import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count
 
 import hypothesis
 from attrs import define, evolve, field, frozen
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.errors import Flaky, FlakyStrategyDefinition
 from hypothesis.stateful import run_state_machine_as_test
 
 from turnlock.testing.scheduling import Deviations
@@ -40,6 +44,7 @@ class Finding:
         deviations: The schedule, where the agent runs under trio.
         story: What happened, a line each.
         mermaid: The same as a sequence diagram.
+        marks: How many choice points of the schedule came before each step.
         again: How often it showed again, of how many times it was tried.
     """
 
@@ -50,6 +55,7 @@ class Finding:
     deviations: Deviations
     story: tuple[str, ...] = field(repr=False)
     mermaid: str = field(repr=False)
+    marks: tuple[int, ...] = field(default=(), repr=False)
     again: tuple[int, int] = (0, 0)
 
     @property
@@ -138,8 +144,6 @@ def hunt(
     ignored = rules(ignore)
     state = _Hunt(factory, until, progress)
     machine = story_machine(factory, found=state.note, began=state.begin, ignore=ignored)
-    if seed is not None:
-        machine = hypothesis.seed(seed)(machine)
     chosen = settings(
         max_examples=_MANY if examples is None else examples,
         stateful_step_count=steps,
@@ -151,13 +155,19 @@ def hunt(
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
-    try:
-        run_state_machine_as_test(machine, settings=chosen)
-    except _Over:
-        pass
-    except Exception:
-        if state.found is None:
-            raise
+    numbers = count(random.SystemRandom().getrandbits(32) if seed is None else seed)
+    while state.found is None:
+        try:
+            run_state_machine_as_test(hypothesis.seed(next(numbers))(machine), settings=chosen)
+        except _Over:
+            break
+        except (Flaky, FlakyStrategyDefinition):
+            continue  # in real time the same choices may lead elsewhere
+        except Exception:
+            if state.found is None:
+                raise
+        if examples is not None:
+            break
     finding = None
     if state.found is not None:
         more = 60.0 if seconds is None else max(5.0, seconds * _SMALLER)
@@ -199,6 +209,7 @@ def _finding(play: Play, violation: Violation) -> Finding:
         play.deviations,
         violation.story,
         play.story.mermaid(),
+        tuple(play.marks),
     )
 
 
@@ -245,7 +256,7 @@ def _nearby(finding: Finding) -> Iterator[tuple[tuple[Step, ...], Deviations]]:
             yield steps, Deviations({other: choice for other, choice in deviations if other != point})
     for number in reversed(range(len(steps))):
         fewer = steps[:number] + steps[number + 1 :]
-        yield fewer, deviations
+        yield fewer, _without(finding, number)
         if len(deviations):
             yield fewer, Deviations()
     for number, step in enumerate(steps):
@@ -257,6 +268,19 @@ def _nearby(finding: Finding) -> Iterator[tuple[tuple[Step, ...], Deviations]]:
         if isinstance(step, User):
             for less in _less(step):
                 yield (*steps[:number], less, *steps[number + 1 :]), deviations
+
+
+def _without(finding: Finding, number: int) -> Deviations:
+    """The schedule when a step is left out: the choices of later steps move up."""
+    marks = (*finding.marks, math.inf)
+    first, behind = marks[number], marks[number + 1]
+    return Deviations(
+        {
+            point if point < first else int(point - (behind - first)): choice
+            for point, choice in finding.deviations
+            if not first <= point < behind
+        }
+    )
 
 
 def _less(step: User) -> Iterator[User]:

@@ -63,6 +63,7 @@ class Play:
         record: What an observer knows.
         story: What happened, in words.
         played: What was done.
+        marks: How many choice points of the schedule came before each step.
         turn: The task of the turn under way, or of the last one.
         interrupted: When the turn under way was interrupted.
         odd: What was seen to be wrong while it happened.
@@ -79,6 +80,7 @@ class Play:
     record: Record = field(factory=Record, init=False)
     story: Story = field(init=False)
     played: list[Step] = field(factory=list, init=False)
+    marks: list[int] = field(factory=list, init=False)
     turn: Task | None = field(default=None, init=False)
     interrupted: float | None = field(default=None, init=False)
     odd: list[Violation] = field(factory=list, init=False)
@@ -227,6 +229,7 @@ class Play:
             Violation: A rule is broken.
         """
         self.played.append(step)
+        self.marks.append(0 if self._run is None else self._run.points)
         with self.telling():
             if isinstance(step, steps.Advance):
                 self.story.step(step)
@@ -286,7 +289,7 @@ class Play:
         with self._lock:
             self._answers = deque(step.answers)
         self._not_before = None
-        said = Said(step.text)
+        said = Said(step.text, instant=len(self.played))
         self.record.said.append(said)
         self.turn = self._spawn(partial(self.agent.turn, step.text))
         self._saying.append((said, self.turn))
@@ -296,7 +299,7 @@ class Play:
         if send is None or self.turn is None or self.turn.done:
             return
         self.story.step(step)
-        said = Said(step.text, step.mode or "send")
+        said = Said(step.text, step.mode or "send", len(self.played))
         self.record.said.append(said)
         if step.mode == "interrupt":
             self._press()
