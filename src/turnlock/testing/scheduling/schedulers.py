@@ -8,7 +8,7 @@ hypothesis shrinks towards it. Must not know hypothesis: a source of chance is a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeAlias
@@ -180,30 +180,35 @@ class Pct(_Chance):
     points: int = 64
     depth: int = 5
     _ranks: _Ranks = field(init=False, repr=False)
-    _changes: dict[int, bool] = field(factory=dict, init=False, repr=False)
+    _rank: Callable[[Task], int] = field(init=False, repr=False)
+    _changes: dict[int, bool] | None = field(default=None, init=False, repr=False)
 
     @_ranks.default
     def _new_ranks(self) -> _Ranks:
         return _Ranks(self.random)
 
+    @_rank.default
+    def _rank_of(self) -> Callable[[Task], int]:
+        return self._ranks.__getitem__
+
     def choose(self, point: int, tasks: Sequence[Task], options: int) -> int:
         """The task with the highest priority, which is the lowest rank, or a jump."""
         if point >= 2 * self.points:
             return 0
-        random, ranks = self.random, self._ranks
-        if not ranks:
+        random, changes = self.random, self._changes
+        if changes is None:
+            changes = self._changes = {}
             for _ in range(random.randrange(self.depth + 1)):
-                self._changes[point + random.randrange(self.points)] = bool(random.getrandbits(1))
-        first = min(tasks, key=ranks.__getitem__)
-        change = self._changes.get(point)
-        if change and options > len(tasks):
-            chosen = len(tasks)
-        else:
-            if change is not None:
-                ranks[first] = _LAST + point
-                first = min(tasks, key=ranks.__getitem__)
-            chosen = tasks.index(first)
-        return chosen if chosen and random.getrandbits(4) else 0
+                changes[point + random.randrange(self.points)] = bool(random.getrandbits(1))
+        first = min(tasks, key=self._rank)
+        if point in changes:
+            if changes[point] and options > len(tasks):
+                return len(tasks) if random.getrandbits(4) else 0
+            self._ranks[first] = _LAST + point
+            first = min(tasks, key=self._rank)
+        if first is tasks[0]:
+            return 0
+        return tasks.index(first) if random.getrandbits(4) else 0
 
 
 class _Ranks(dict[Task, int]):
