@@ -24,7 +24,7 @@ from turnlock.testing.sequencing.harness import Factory
 from turnlock.testing.sequencing.machine import STEPS, story_machine
 from turnlock.testing.sequencing.oracle import Rule, Violation, rules
 from turnlock.testing.sequencing.play import Play
-from turnlock.testing.sequencing.steps import Answer, Step, Together, User
+from turnlock.testing.sequencing.steps import Answer, Send, Step, Together, User
 
 _MANY = 10_000_000
 _SMALLER = 0.25  # of the budget goes at most into making a finding smaller than hypothesis made it
@@ -175,6 +175,39 @@ def hunt(
     return Hunted(finding, state.first or state.stories, state.stories, time.monotonic() - began)
 
 
+def hunt_all(
+    factory: Factory,
+    *,
+    seconds: float,
+    seed: int | None = None,
+    ignore: Iterable[Rule | str] = (),
+    progress: Callable[[int, Finding | None], object] = lambda _stories, _found: None,
+) -> Iterator[Hunted]:
+    """Hunt for one rule after the other: what was found is not asked again.
+
+    Args:
+        factory: Makes the agent's adapter.
+        seconds: How long to look, in all.
+        seed: For the same stories again.
+        ignore: Names of rules that are not asked.
+        progress: Told before every story: how many of this hunt were played, and the finding so far.
+
+    Yields:
+        What was found, as soon as it is small; the last one has found nothing.
+
+    Raises:
+        Exception: The agent's adapter fails in a way that is no violation.
+    """
+    until, ignored = time.monotonic() + seconds, rules(ignore)
+    while True:
+        left = max(0.1, until - time.monotonic())
+        hunted = hunt(factory, seconds=left, seed=seed, ignore=ignored, progress=progress)
+        yield hunted
+        if hunted.finding is None:
+            return
+        ignored |= {hunted.finding.rule}
+
+
 def replay(
     factory: Factory,
     steps: Sequence[Step],
@@ -243,8 +276,16 @@ class _Trying:
                     break
                 if time.monotonic() >= until:
                     break
+        best = self._renamed(best)
         shown = [self.tried(best.steps, best.deviations) for _ in range(_AGAIN)]
         return evolve(best, again=(sum(one is not None and one.rule == best.rule for one in shown), _AGAIN))
+
+    def _renamed(self, finding: Finding) -> Finding:
+        """The same with messages U1, U2, …: those that were left out have left gaps."""
+        names = (f"U{number}" for number in count(1))
+        steps = tuple(_named(step, names) for step in finding.steps)
+        made = self.tried(steps, finding.deviations)
+        return made if made is not None and made.rule == finding.rule else finding
 
 
 def _nearby(finding: Finding) -> Iterator[tuple[tuple[Step, ...], Deviations]]:
@@ -281,6 +322,16 @@ def _without(finding: Finding, number: int) -> Deviations:
             if not first <= point < behind
         }
     )
+
+
+def _named(step: Step, names: Iterator[str]) -> Step:
+    if isinstance(step, (User, Send)):
+        return evolve(step, text=next(names))
+    if isinstance(step, Together):
+        return Together(
+            tuple(evolve(each, text=next(names)) if isinstance(each, Send) else each for each in step.steps)
+        )
+    return step
 
 
 def _less(step: User) -> Iterator[User]:

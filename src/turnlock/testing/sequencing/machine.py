@@ -123,20 +123,19 @@ class StoryMachine(RuleBasedStateMachine):
         """The thing of this kind that can happen now; which of several says the index."""
         play = self.playing
         waiting, asked, modes = play.gates.waiting, play.asks.waiting, getattr(play.agent, "modes", ("",))
-        match kind:
-            case "returns" if waiting:
-                return Open(waiting[index % len(waiting)])
-            case "raises" if waiting:
-                return Fail(waiting[index % len(waiting)])
-            case "allows" | "denies" if asked:
-                return Approve(asked[index % len(asked)], kind == "allows")
-            case "goes on" if play.held_answers:
-                return Release()
-            case "adds" if hasattr(play.agent, "send") and not play.at_rest():
-                return Send(self._new_text(), modes[index % len(modes)])
-            case "interrupts" if not play.at_rest():
-                return Interrupt(cancel=index % 2 == 0 or not hasattr(play.agent, "interrupt"))
-        return None
+        made: Instant | None = None
+        if kind in {"returns", "raises"} and waiting:
+            step = waiting[index % len(waiting)]
+            made = Open(step) if kind == "returns" else Fail(step)
+        elif kind in {"allows", "denies"} and asked:
+            made = Approve(asked[index % len(asked)], kind == "allows")
+        elif kind == "goes on" and play.held_answers:
+            made = Release()
+        elif kind == "adds" and hasattr(play.agent, "send") and not play.at_rest():
+            made = Send(self._new_text(), modes[index % len(modes)])
+        elif kind == "interrupts" and not play.at_rest():
+            made = Interrupt(cancel=index % 2 == 0 or not hasattr(play.agent, "interrupt"))
+        return made
 
     # ── what the user does ──────────────────────────────────────────────────────────────────────────
 

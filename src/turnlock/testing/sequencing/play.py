@@ -94,6 +94,7 @@ class Play:
     _saying: list[tuple[Said, Task]] = field(factory=list, init=False)
     _asking: list[Task] = field(factory=list, init=False)  # interrupts
     _not_before: float | None = field(default=None, init=False)  # what the provider named
+    _freed: int = field(default=0, init=False)  # the step in which that lost its force
     _pressed: float = field(default=math.inf, init=False)  # when the user stopped something last
     _fair: bool = field(default=False, init=False)
     _judged: int = field(default=0, init=False)
@@ -288,7 +289,7 @@ class Play:
         self.interrupted = None
         with self._lock:
             self._answers = deque(step.answers)
-        self._not_before = None
+        self._not_before, self._freed = None, len(self.played)
         said = Said(step.text, instant=len(self.played))
         self.record.said.append(said)
         self.turn = self._spawn(partial(self.agent.turn, step.text))
@@ -477,7 +478,7 @@ class Play:
     def _press(self) -> None:
         """Whatever runs now may be stopped."""
         self._note_calls()
-        self._not_before = None
+        self._not_before, self._freed = None, len(self.played)
         self._pressed = self._now()
         for made in self.record.made.values():
             if not made.visits or any(visit.fate is Fate.WAITS for visit in made.visits):
@@ -577,7 +578,9 @@ class Play:
 
     def _see(self, number: int) -> None:
         """Judge the moment at which a request comes in."""
-        if self._not_before is not None and self._now() < self._not_before:
+        # What the user does in this very step may have come behind the provider's answer, and begin anew.
+        fresh = self._freed == len(self.played)
+        if self._not_before is not None and self._now() < self._not_before and not fresh:
             early = self._not_before - self._now()
             what = f"request {number} came {early:g} s before the time that the provider had named"
             self.odd.append(Violation(Rule.TOO_SOON, what))
