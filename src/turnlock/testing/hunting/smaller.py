@@ -127,8 +127,9 @@ def _nearby(finding: Finding) -> Iterator[tuple[tuple[Step, ...], Deviations]]:
             yield fewer, Deviations()
     for number, step in enumerate(steps):
         if isinstance(step, Together):
-            for each in step.steps:
-                others = tuple(other for other in step.steps if other is not each)
+            for place, each in enumerate(step.steps):
+                others = step.steps[:place] + step.steps[place + 1 :]
+                yield (*steps[:number], each, *steps[number + 1 :]), deviations
                 yield (*steps[:number], Together(others), *steps[number + 1 :]), deviations
             yield (*steps[:number], *step.steps, *steps[number + 1 :]), deviations
         if isinstance(step, User):

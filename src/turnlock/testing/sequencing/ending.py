@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from turnlock.testing.gates import Fate, Visit
 from turnlock.testing.scheduling import Deviations
 from turnlock.testing.sequencing.harness import Factory
-from turnlock.testing.sequencing.oracle import Rule, Violation, judge_end, rules
+from turnlock.testing.sequencing.oracle import Rule, Violation, judge_end, judge_rest, rules
 from turnlock.testing.sequencing.play import Play
 from turnlock.testing.sequencing.steps import Step, User
 
@@ -30,6 +30,9 @@ def finish(play: Play) -> None:
         _bounds(play)
         play.act(play.stage.let_tools_go)
         _rests(play, "the turn does not end, although every tool has returned and the model has answered")
+        play.look()
+        if play.model.undisturbed and play.turn_error() is None:
+            play.raise_first(judge_rest(play.record))
         play.do(User(LAST))
         _rests(play, "the session does not come to rest after one more message")
         play.look()

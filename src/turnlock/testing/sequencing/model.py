@@ -70,6 +70,12 @@ class PlayedModel:
         with self._lock:
             return [hold for hold in self._holds if not hold.released and hold.number in under_way]
 
+    @property
+    def undisturbed(self) -> bool:
+        """No user has stopped a turn, and no answer has failed or broken off."""
+        failed = any(one.status >= 400 or one.ended == "cut" for one in self.provider.exchanges)
+        return not failed and self._stopped == math.inf
+
     def let_go(self) -> None:
         """Let every answer go on, and say nothing odd any more."""
         with self._lock:

@@ -31,6 +31,8 @@ class Rule(StrEnum):
     """No call runs twice."""
     LOST = "lost"
     """A message that was taken, or was carried once, is carried by every request from then on."""
+    UNANSWERED = "unanswered"
+    """When the agent rests by itself, every message and every result has reached the model."""
     DOUBLED = "doubled"
     """And once only."""
     REORDERED = "reordered"
@@ -235,6 +237,24 @@ def _messages(record: Record, body: Sequence[Entry], number: int) -> Iterator[Vi
                 f"request {number} carries {said.text} before {before.text}, which was said first",
             )
         last[said.mode] = places[0], said
+
+
+def judge_rest(record: Record) -> Iterator[Violation]:
+    """Judge an agent that has come to rest by itself: nobody stopped it, nothing failed.
+
+    Yields:
+        The messages and the results that no request has carried.
+    """
+    for said in record.said:
+        if said.taken is Taken.ACCEPTED and not said.seen:
+            yield Violation(
+                Rule.UNANSWERED, f"{said.text} was accepted, and the agent rests without an answer"
+            )
+    for made in record.made.values():
+        done = [visit for visit in made.visits if visit.fate in {Fate.RETURNED, Fate.RAISED}]
+        if done and made.output is None:
+            what = f"call {made.step} has {done[0].fate}, and the agent rests without telling the model"
+            yield Violation(Rule.UNANSWERED, what)
 
 
 def judge_end(record: Record) -> Iterator[Violation]:

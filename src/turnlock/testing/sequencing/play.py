@@ -165,7 +165,8 @@ class Play:
         self.story.step(step)
         self.interrupted = None
         self.model.will_say(step.answers)
-        said = Said(step.text, instant=len(self.played))
+        mode = getattr(self.stage.agent, "turn_mode", "turn")
+        said = Said(step.text, mode, opens=True, instant=len(self.played))
         self.record.said.append(said)
         self.turn = self.stage.spawn(partial(self.stage.agent.turn, step.text))
         self._saying.append((said, self.turn))
@@ -175,7 +176,7 @@ class Play:
         if send is None or self.turn is None or self.turn.done:
             return
         self.story.step(step)
-        said = Said(step.text, step.mode or "send", len(self.played))
+        said = Said(step.text, step.mode or "send", instant=len(self.played))
         self.record.said.append(said)
         if step.mode == "interrupt":
             self._press()
@@ -303,7 +304,7 @@ class Play:
                 continue
             self._saying.remove((said, task))
             if task.error is not None:
-                said.taken = Taken.STOPPED if not said.mode else Taken.REJECTED
+                said.taken = Taken.STOPPED if said.opens else Taken.REJECTED
                 told.append(f"{said.text}: {task.error!r}")
             else:
                 said.taken = Taken.STOPPED if task.future.cancelled() else Taken.ACCEPTED
