@@ -47,7 +47,7 @@ class PlayedModel:
     _holds: list[Hold] = field(factory=list, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
     _not_before: float | None = field(default=None, init=False)  # what the provider named
-    _anew: int = field(default=-1, init=False)  # the step in which the user began anew
+    _anew: int = field(default=-1, init=False)  # the step in which the user stopped something
     _stopped: float = field(default=math.inf, init=False)  # when the user stopped something last
 
     # ── what the story says ─────────────────────────────────────────────────────────────────────────
@@ -56,7 +56,7 @@ class PlayedModel:
         """A turn begins: what the model answers in it; then a text."""
         with self._lock:
             self._answers = deque(answers)
-            self._not_before, self._anew = None, self.step
+            self._not_before = None
 
     def stopped(self) -> None:
         """The user stops the turn."""
