@@ -140,7 +140,7 @@ def test_an_empty_output_says_nothing(text: str) -> None:
     "text", ["The call was not executed.", "skipped", "it did not run", "never been started", "is not called"]
 )
 def test_a_begun_call_did_run(text: str) -> None:
-    """ "Not run" is a lie about a call whose tool was begun, and the truth about one that was not."""
+    """To say "not run" is a lie about a call whose tool was begun, and the truth about one that was not."""
     assert broken(judge(books(made("a", visit("a"))), 2, answered("a", text))) == [Rule.TRUTHFUL]
     assert broken(judge(books(made("a")), 2, answered("a", text))) == []
 
