@@ -131,10 +131,15 @@ class LoopThread:
         future: Future[Any] = Future()
         if self.library == "trio":
             scope = trio.CancelScope()
-            self._soon(partial(self._start, partial(_tell_within, scope, future, function)))
+            self._soon(partial(self._start, future, partial(_tell_within, scope, future, function)))
             return Task(future, partial(self._soon, scope.cancel))
         made: list[asyncio.Task[Any]] = []
-        self._soon(lambda: made.append(self._loop.create_task(_tell(future, function))))
+
+        def start() -> None:
+            made.append(self._loop.create_task(_tell(future, function)))
+            made[0].add_done_callback(lambda _task: future.cancel())  # if it was cancelled before it began
+
+        self._soon(start)
         return Task(future, partial(self._soon, lambda: made[0].cancel()))  # noqa: PLW0108  # made by then
 
     def call(self, function: Callable[[], Awaitable[T]], *, patience: float = _PATIENCE) -> T:
@@ -159,9 +164,11 @@ class LoopThread:
         """
         self.call(trio.testing.wait_all_tasks_blocked if self.library == "trio" else _some_turns)
 
-    def _start(self, started: Callable[[], Awaitable[None]]) -> None:
-        with suppress(RuntimeError):  # the nursery is closed: the loop is about to end
+    def _start(self, future: Future[Any], started: Callable[[], Awaitable[None]]) -> None:
+        try:
             self._nursery.start_soon(started)
+        except RuntimeError:  # the nursery is closed: the loop is about to end
+            future.cancel()
 
     def _soon(self, function: Callable[[], object]) -> None:
         if self.library == "trio" and _runs_here(self._loop):
