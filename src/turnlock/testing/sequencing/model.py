@@ -48,6 +48,8 @@ class PlayedModel:
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
     _not_before: float | None = field(default=None, init=False)  # what the provider named
     _anew: int = field(default=-1, init=False)  # the step in which the user stopped something
+    _disturbed: bool = field(default=False, init=False)  # since the turn began
+    _first: int = field(default=0, init=False)  # how many requests had come in when it did
     _stopped: float = field(default=math.inf, init=False)  # when the user stopped something last
 
     # ── what the story says ─────────────────────────────────────────────────────────────────────────
@@ -57,11 +59,13 @@ class PlayedModel:
         with self._lock:
             self._answers = deque(answers)
             self._not_before = None
+            self._disturbed, self._first = False, len(self.provider.exchanges)
 
     def stopped(self) -> None:
         """The user stops the turn."""
         with self._lock:
             self._not_before, self._anew, self._stopped = None, self.step, self.now()
+            self._disturbed = True
 
     @property
     def held(self) -> list[Hold]:
@@ -72,9 +76,9 @@ class PlayedModel:
 
     @property
     def undisturbed(self) -> bool:
-        """No user has stopped a turn, and no answer has failed or broken off."""
-        failed = any(one.status >= 400 or one.ended == "cut" for one in self.provider.exchanges)
-        return not failed and self._stopped == math.inf
+        """Since the user said something, nobody has stopped the turn, and no answer has failed."""
+        asked = self.provider.exchanges[self._first :]
+        return not self._disturbed and all(one.status < 400 and one.ended != "cut" for one in asked)
 
     def let_go(self) -> None:
         """Let every answer go on, and say nothing odd any more."""
