@@ -101,6 +101,37 @@ def test_a_task_that_is_cancelled_before_it_begins(library: Library) -> None:
             task.future.result(PATIENCE)
 
 
+def test_a_task_that_is_cancelled_within_a_nursery() -> None:
+    """A nursery raises a group then: it is a cancellation like any other, unless something failed on the way."""
+
+    async def waits() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(forever, "trio")
+            await forever("trio")
+
+    async def fails() -> None:
+        try:
+            await forever("trio")
+        finally:
+            raise ValueError("no")
+
+    async def waits_and_fails() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fails)
+            await forever("trio")
+
+    with LoopThread("trio") as loop:
+        one, other, third = (begun(loop, each) for each in (waits, waits_and_fails, waits))
+        one.cancel()
+        other.cancel()
+        with pytest.raises(CancelledError):
+            one.future.result(PATIENCE)
+        with pytest.RaisesGroup(pytest.RaisesExc(ValueError, match="no")):
+            other.future.result(PATIENCE)
+        assert one.error is None
+    assert third.future.cancelled(), "by the end of the loop"
+
+
 @both
 def test_a_task_that_answers_its_cancellation_with_a_result(library: Library) -> None:
     """What it returned counts: it was not ended by its cancellation."""
@@ -189,6 +220,19 @@ def test_a_task_that_swallows_its_cancellation_does_not_hold_the_end(monkeypatch
     assert asked == ["cancelled"]
     assert not task.done
     over = True  # when its coroutine is thrown away it may end
+
+
+def test_a_task_behind_a_shield_holds_the_end_only_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trio waits for it, but whoever leaves the block does not: the error says what holds."""
+    monkeypatch.setattr(loops, "_PATIENCE", 0.2)
+    over: Future[None] = Future()
+
+    with pytest.raises(TimeoutError, match="a task in it shields itself"):
+        with LoopThread("trio") as loop:
+            begun(loop, partial(wait, over, shielded=True))
+    over.set_result(None)
+    loop._thread.join(PATIENCE)
+    assert not loop._thread.is_alive()
 
 
 @both

@@ -117,11 +117,18 @@ class LoopThread:
         """End the loop: what still runs is cancelled. A task that swallows that is left behind.
 
         Raises:
+            TimeoutError: It does not end.
             BaseException: What ended the loop before.
         """
         if not self._ended.done():
             self._soon(self._stop.set)
-        self._ended.result(_PATIENCE)
+        try:
+            self._ended.result(_PATIENCE)
+        except TimeoutError as error:
+            if self._ended.done():
+                raise  # what ended the loop
+            text = "the loop does not end: a task in it shields itself from its cancellation, or blocks"
+            raise TimeoutError(text) from error
         self._thread.join(_PATIENCE)
 
     # ── what other threads call ─────────────────────────────────────────────────────────────────────
@@ -272,19 +279,26 @@ async def _tell(future: Future[Any], function: Callable[[], Awaitable[Any]]) -> 
 async def _tell_within(
     scope: trio.CancelScope, future: Future[Any], function: Callable[[], Awaitable[Any]]
 ) -> None:
-    """The same under trio."""
-    ended = False
+    """The same under trio: what its own scope has cancelled is taken out of what it raises."""
+    returned = False
     try:
         with scope:
-            try:
-                result = await function()
-            except trio.Cancelled:
-                raise
-            except BaseException as error:  # noqa: BLE001  # whoever waits for the future is told
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-            ended = True
-    finally:
-        if not ended:
+            result = await function()
+            returned = True
+    except BaseException as error:
+        if _is_cancelled(error):  # with the loop
             future.cancel()
+            raise
+        future.set_exception(error)
+    else:
+        if returned:
+            future.set_result(result)
+        else:
+            future.cancel()
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    """Whether trio has cancelled it, and nothing else has happened."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(trio.Cancelled)[1] is None
+    return isinstance(error, trio.Cancelled)
