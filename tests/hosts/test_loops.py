@@ -102,7 +102,7 @@ def test_a_task_that_is_cancelled_before_it_begins(library: Library) -> None:
 
 
 def test_a_task_that_is_cancelled_within_a_nursery() -> None:
-    """A nursery raises a group then: it is a cancellation like any other, unless something failed on the way."""
+    """A nursery raises a group then: it is like any other, unless something failed on the way."""
 
     async def waits() -> None:
         async with trio.open_nursery() as nursery:
