@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import pytest
 
@@ -119,6 +120,27 @@ def test_each_step_knows_its_choice_points() -> None:
     assert len(marks) == len(LONG) + 1, "and the last message"
     assert marks == sorted(marks)
     assert marks[-1] > marks[0]
+
+
+class Counts:
+    """First in, first out; counts how often it is asked."""
+
+    asked = 0
+
+    def choose(self, point: int, tasks: Sequence[object], options: int) -> int:
+        self.asked += 1
+        return 0
+
+
+def test_no_schedule_is_asked_when_a_story_is_over() -> None:
+    """Closing comes from another thread at any moment: choices in it would not be the same again."""
+    schedule = Counts()
+    with Play(Plain, schedule) as play:
+        play.do(User("U1", (Answer(3),)))
+        asked = schedule.asked
+    assert asked > 0
+    assert schedule.asked == asked
+    assert [visit.fate for visit in play.stage.gates.visits] == [Fate.RETURNED] * 3
 
 
 # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────
