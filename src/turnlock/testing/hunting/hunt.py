@@ -13,7 +13,7 @@ from itertools import count
 
 import hypothesis
 from attrs import define, frozen
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.errors import Flaky, FlakyStrategyDefinition
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -114,6 +114,7 @@ def hunt(
         database=None,
         derandomize=False,
         print_blob=False,
+        verbosity=Verbosity.quiet,  # else it prints what it cannot play again
         report_multiple_bugs=False,
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
@@ -125,7 +126,8 @@ def hunt(
         except _Over:
             break
         except (Flaky, FlakyStrategyDefinition):
-            continue  # in real time the same choices may lead elsewhere
+            if examples is None or state.stories < examples:
+                continue  # in real time the same choices may lead elsewhere
         except Exception:
             if state.found is None:
                 raise
