@@ -19,7 +19,7 @@ from turnlock.testing.holds import Hold
 from turnlock.testing.provider import Provider
 from turnlock.testing.sequencing.oracle import Rule, Violation
 from turnlock.testing.sequencing.record import Made, Record
-from turnlock.testing.sequencing.steps import Answer
+from turnlock.testing.sequencing.steps import Answer, letters
 
 _REST = Answer()
 
@@ -117,7 +117,7 @@ class PlayedModel:
         return said
 
     def _call(self, answer: Answer, number: int) -> Mapping[str, Any]:
-        made = Made(_letters(len(self.record.made)), number, self.now())
+        made = Made(letters(len(self.record.made)), number, self.now())
         self.record.made[made.step] = made
         name = "risky" if answer.risky else "work"
         call: dict[str, Any] = {"name": name, "arguments": {"step": made.step}}
@@ -135,9 +135,3 @@ class PlayedModel:
         if others and self.overlap is not None and self.now() < self._stopped + self.overlap:
             what = f"request {number} left while the answer to request {others[0]} was under way"
             self.odd.append(Violation(Rule.TWO_AT_ONCE, what))
-
-
-def _letters(number: int) -> str:
-    """How calls are named: a, b, … z, aa, ab, …."""
-    before, last = divmod(number, 26)
-    return (_letters(before - 1) if before else "") + chr(ord("a") + last)

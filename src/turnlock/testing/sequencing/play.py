@@ -48,6 +48,7 @@ class Play:
         story: What happened, in words.
         played: What was done.
         marks: How many choice points of the schedule came before each step.
+        calls: How many calls had been made before it.
         turn: The task of the turn under way, or of the last one.
         interrupted: When the turn under way was interrupted.
     """
@@ -61,6 +62,7 @@ class Play:
     stage: Stage = field(init=False)
     played: list[Step] = field(factory=list, init=False)
     marks: list[int] = field(factory=list, init=False)
+    calls: list[int] = field(factory=list, init=False)
     turn: Task | None = field(default=None, init=False)
     interrupted: float | None = field(default=None, init=False)
     _saying: list[tuple[Said, Task]] = field(factory=list, init=False)
@@ -108,6 +110,7 @@ class Play:
         self.played.append(step)
         self.model.step = len(self.played)
         self.marks.append(self.stage.points)
+        self.calls.append(len(self.record.made))
         with self.telling():
             if isinstance(step, steps.Advance):
                 self.story.step(step)
