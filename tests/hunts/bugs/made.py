@@ -17,7 +17,7 @@ from attrs import field, frozen
 from turnlock.engine import engine as engine_module
 from turnlock.runtime import conductor as conductor_module
 
-_TABLES: tuple[dict[Any, Any], ...] = (
+_TABLES: tuple[Any, ...] = (
     engine_module._HANDLERS,
     engine_module._ACTIONS,
     conductor_module.PERFORM,
