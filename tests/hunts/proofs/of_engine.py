@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import pytest
 import trio
 
-from hunts.proofs.stage import Observed, accepted, opened
+from hunts.stage import Observed, accepted, opened
 from support.live import Gate, asked, call, only, outputs, told, until
 from turnlock import (
     ApprovalRequested,

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import trio
 
-from hunts.proofs.stage import Observed, accepted, opened
+from hunts.stage import Observed, accepted, opened
 from support.journals import AwaitedJournal
 from support.live import Gate, asked, call, outputs, until
 from turnlock import Limits, Scripted, StopReason, TurnEnded, tool

@@ -1,4 +1,4 @@
-"""What the proofs share: a model that keeps the time, and sessions that end also when they hang."""
+"""A model that keeps the time, and sessions that end also when they hang: for proofs and stories alike."""
 
 from __future__ import annotations
 
