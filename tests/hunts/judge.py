@@ -169,10 +169,11 @@ def _judge_visit(visit: Visit, stage: Stage, *, timely: bool) -> None:
             )
         if visit.raised is not None and visit.until is None:
             assert outcome.cause is Cause.RAISED, f"R9: {visit.call!r} raised, and is {outcome.cause}"
-    if outcome.cause is Cause.DEADLINE and timely:
-        assert deadline is not None
-        bound = deadline + stage.limits.grace + _INSTANT
-        assert outcome.seconds <= bound, f"R8: {visit.call!r} was left after {outcome.seconds} s"
+    if deadline is None or not timely:
+        return
+    bound = deadline + stage.limits.grace + _INSTANT
+    assert outcome.seconds <= bound, f"R8: {visit.call!r} ended after {outcome.seconds} s"
+    if outcome.cause is Cause.DEADLINE:
         asked = visit.until if visit.until is not None else visit.ended + stage.limits.grace
         late = asked - stage.limits.grace - visit.began - deadline
         assert late <= _INSTANT, f"R8: {visit.call!r} was asked to stop {late} s behind its deadline"

@@ -180,8 +180,20 @@ async def few_requests() -> None:
     judge(stage, timely=False)
 
 
+async def quick_tools() -> None:
+    """R3, R13: tools that take a step or two, and models that answer at once."""
+    quick = calls(("a", "returns", 0), ("b", "returns", 0))
+    stage = Stage(script(quick, calls(("c", "returns", 0)), Say("A")), PATIENT)
+
+    async def act(stage: Stage) -> None:
+        await _all(lambda: stage.ask("U1"), lambda: stage.say("U2", after=0))
+
+    await stage.play(act)
+    judge(stage, timely=False)
+
+
 async def questions() -> None:
-    """R14: the user answers a question in the instant of an interrupt; the next one is denied."""
+    """R14: the user answers a question around the time of an interrupt; the next one is denied."""
     stage = Stage(
         script(calls(("a", "returns", 1), name="risky"), calls(("b", "returns", 1), name="risky")), PATIENT
     )
@@ -192,7 +204,7 @@ async def questions() -> None:
             await stage.ask("U2")
 
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(stage.answer)
+            nursery.start_soon(stage.answer, 1.5)
             await _all(lambda: stage.ask("U1"), interrupt_and_ask)
             nursery.cancel_scope.cancel()
 
@@ -270,6 +282,7 @@ STORIES: Mapping[str, Story] = {
         lost_responses,
         few_requests,
         questions,
+        quick_tools,
         a_slow_disk,
         somebody_leaves,
         two_readers,
