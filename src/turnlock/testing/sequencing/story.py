@@ -85,7 +85,10 @@ class Story:
 
     def mermaid(self) -> str:
         """The story as a sequence diagram."""
-        lines = ["sequenceDiagram", *(f"    participant {who}" for who in ("User", "Agent", "Model", "Tools"))]
+        lines = [
+            "sequenceDiagram",
+            *(f"    participant {who}" for who in ("User", "Agent", "Model", "Tools")),
+        ]
         lines += (f"    {source}->>{target}: {_safe(text)}" for source, target, text in self.arrows)
         return "\n".join(lines) + "\n"
 
