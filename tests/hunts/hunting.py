@@ -16,7 +16,7 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 from trio.lowlevel import Task
 
 from hunts.stories import STORIES
-from turnlock.testing.schedules import JUMP, Deviations, Schedule, run_scheduled, schedules
+from turnlock.testing.scheduling import JUMP, Deviations, Schedule, run_scheduled, schedules
 
 EXAMPLES = 1_000
 """How many examples a hunt has: as many as CI runs of these stories."""

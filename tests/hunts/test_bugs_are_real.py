@@ -11,7 +11,7 @@ from hunts.bugs import BUGS, Bug, Room, Shows
 from hunts.proofs.of_engine import OF_ENGINE
 from hunts.proofs.of_runtime import OF_RUNTIME
 from turnlock.errors import Deadlock
-from turnlock.testing.schedules import Deviations, every_schedule, run_scheduled
+from turnlock.testing.scheduling import Deviations, every_schedule, run_scheduled
 
 PROOFS = {**OF_ENGINE, **OF_RUNTIME}
 ALL = [pytest.param(bug, id=bug.name) for bug in BUGS.values()]
