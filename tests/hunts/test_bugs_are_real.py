@@ -5,13 +5,16 @@ The stories are the shortest ones that show the bug, and no hunt uses them.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from hunts.bugs import BUGS, Bug, Room, Shows
+from hunts.listing import CORPUS_HEAD, corpus, row
 from hunts.proofs.of_engine import OF_ENGINE
 from hunts.proofs.of_runtime import OF_RUNTIME
 from turnlock.errors import Deadlock
-from turnlock.testing.scheduling import Deviations, every_schedule, run_scheduled
+from turnlock.testing import Deviations, every_schedule, run_scheduled
 
 PROOFS = {**OF_ENGINE, **OF_RUNTIME}
 ALL = [pytest.param(bug, id=bug.name) for bug in BUGS.values()]
@@ -24,6 +27,13 @@ def test_the_corpus_is_whole() -> None:
     assert len({bug.inspired_by for bug in BUGS.values()}) == len(BUGS)
     assert sum(bug.room is Room.RUNTIME for bug in BUGS.values()) * 2 >= len(BUGS) - 1
     assert sum(bug.shows is not Shows.ALWAYS for bug in BUGS.values()) >= 8
+
+
+def test_the_page_lists_the_corpus() -> None:
+    """docs/hunts.md has the table of all bugs, as it would be written today."""
+    page = (Path(__file__).parents[2] / "docs" / "hunts.md").read_text().splitlines()
+    start = page.index(row(*CORPUS_HEAD))
+    assert page[start : start + len(BUGS) + 2] == list(corpus())
 
 
 def _first_failure(bug: Bug, at_most: int) -> BaseException | None:
