@@ -279,10 +279,10 @@ IN_ENGINE: Sequence[Bug] = (
         "steer past the request limit",
         "A held steering message lets the turn send more requests than it may.",
         Source(
-            "dirge-code/dirge",
-            277,
-            "Each steering message set the count of a run's turns back to zero, so that the limit no "
-            "longer held.",
+            "dp-archive/archive",
+            178,
+            "A steering message in the last turn that was allowed never reached the model; the mend raised the "
+            "limit by one with each such message.",
         ),
         _ENGINE,
         _MOMENT,
@@ -325,9 +325,8 @@ IN_ENGINE: Sequence[Bug] = (
         Source(
             "dyad-sh/dyad",
             2851,
-            "The whole stream was retried after a lost connection, though tools that change things "
-            "had run in the "
-            "first attempt.",
+            "A review found that a lost connection would have the whole stream asked again, with tools that "
+            "change things run a second time.",
         ),
         _ENGINE,
         _ALWAYS,

@@ -218,8 +218,8 @@ IN_RUNTIME: Sequence[Bug] = (
         Source(
             "jaylfc/taOS",
             485,
-            "A step was announced before the event was cleared that waits for the answer: a quick answer was "
-            "cleared away, and the agent waited on.",
+            "A review found that a step was announced before the event was cleared that waits for the answer: a "
+            "quick answer would be cleared away.",
         ),
         _RUNTIME,
         _ORDER,
