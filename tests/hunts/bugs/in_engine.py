@@ -281,7 +281,8 @@ IN_ENGINE: Sequence[Bug] = (
         Source(
             "dp-archive/archive",
             178,
-            "A steering message in the last turn that was allowed never reached the model; the mend raised the "
+            "A steering message in the last turn that was allowed never reached the model; the mend "
+            "raised the "
             "limit by one with each such message.",
         ),
         _ENGINE,

@@ -218,7 +218,8 @@ IN_RUNTIME: Sequence[Bug] = (
         Source(
             "jaylfc/taOS",
             485,
-            "A review found that a step was announced before the event was cleared that waits for the answer: a "
+            "A review found that a step was announced before the event was cleared that waits for "
+            "the answer: a "
             "quick answer would be cleared away.",
         ),
         _RUNTIME,
