@@ -117,7 +117,7 @@ class Stage:
         model: The model.
         session: The session.
         visits: The runs of tools, in the order in which they began.
-        allowed: Ordinals of the calls that the user allowed, and was told so.
+        allowed: Ordinals of the calls that the user allowed, unless told that it is too late.
         stops: For every hand that stopped something, how many events there were when it began and ended.
         accepted: The receipts of what was sent, in the order in which they came back.
         events: Everything that the session told, once it is closed.
@@ -220,12 +220,12 @@ class Stage:
             await trio.sleep(after)
             try:
                 if next(answers) == 0:
+                    self.allowed.add(question.ordinal)  # it counts before this hand hears that it does
                     await self.session.approve(question)
-                    self.allowed.add(question.ordinal)
                 else:
                     await self.session.deny(question)
-            except TransitionRefused:
-                continue  # the question is dead, and whoever answers it is told so
+            except TransitionRefused:  # the question is dead, and whoever answers it is told so
+                self.allowed.discard(question.ordinal)
 
 
 def script(*answers: Sequence[Move] | Move, **options: Any) -> Observed:
