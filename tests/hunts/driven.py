@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from turnlock.testing import SessionAgent, Violation
-from turnlock.testing.sequencing.machine import EXAMPLES, STEPS, story_machine
+from turnlock.testing.hunting.machine import EXAMPLES, STEPS, story_machine
 from turnlock.testing.sequencing.play import Play
 
 

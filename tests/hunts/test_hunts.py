@@ -11,6 +11,7 @@ import pytest
 from hypothesis import Phase
 
 from hunts.bugs import BUGS, Bug
+from hunts.driven import drive
 from hunts.hunting import FEW, fewest, hunt
 
 SEED = 3
@@ -37,3 +38,9 @@ def test_what_was_found_is_simple_and_replayed(tmp_path: Path) -> None:
         again = hunt(kept=tmp_path, phases=(Phase.reuse,))
     assert again is not None
     assert (again.examples, again.story, again.deviations) == (1, found.story, found.deviations)
+
+
+def test_the_driver_finds_one_too() -> None:
+    """Random stories, played by the driver of sequencing tests, show a turn that ends twice."""
+    with BUGS["double turn end"].make():
+        assert drive(SEED).rule == "adapter"
