@@ -29,6 +29,7 @@ from turnlock.testing.sequencing.story import Story, numbered
 from turnlock.testing.sequencing.times import Real, Virtual
 from turnlock.testing.transcript import items
 
+_SILENCE = 120.0  # seconds of virtual time that an agent may wait for nothing but time: retries
 _PATIENCE = 5.0  # seconds that a turn may stand still in which nothing is left to do
 
 
@@ -243,7 +244,10 @@ class Play:
         """
         with self.stage.fairly():
             if isinstance(self.stage.time, Virtual):
-                return self.stage.pass_by(self.stage.time.ages, self.at_rest)
+                # A timeout of ten minutes may rescue a turn that was forgotten: that is no progress.
+                if self.stage.pass_by(_SILENCE, self.at_rest):
+                    return True
+                return not self._stands() and self.stage.pass_by(self.stage.time.ages, self.at_rest)
             patience = getattr(self.stage.agent, "patience", _PATIENCE)
             end, since = self._now() + self.stage.time.ages, self._now()
             while not self.stage.pass_by(PAUSE, self.at_rest):
