@@ -117,11 +117,18 @@ class LoopThread:
         """End the loop: what still runs is cancelled. A task that swallows that is left behind.
 
         Raises:
+            TimeoutError: It does not end.
             BaseException: What ended the loop before.
         """
         if not self._ended.done():
             self._soon(self._stop.set)
-        self._ended.result(_PATIENCE)
+        try:
+            self._ended.result(_PATIENCE)
+        except TimeoutError as error:
+            if self._ended.done():
+                raise  # what ended the loop
+            text = "the loop does not end: a task in it shields itself from its cancellation, or blocks"
+            raise TimeoutError(text) from error
         self._thread.join(_PATIENCE)
 
     # ── what other threads call ─────────────────────────────────────────────────────────────────────
@@ -131,10 +138,15 @@ class LoopThread:
         future: Future[Any] = Future()
         if self.library == "trio":
             scope = trio.CancelScope()
-            self._soon(partial(self._start, partial(_tell_within, scope, future, function)))
+            self._soon(partial(self._start, future, partial(_tell_within, scope, future, function)))
             return Task(future, partial(self._soon, scope.cancel))
         made: list[asyncio.Task[Any]] = []
-        self._soon(lambda: made.append(self._loop.create_task(_tell(future, function))))
+
+        def start() -> None:
+            made.append(self._loop.create_task(_tell(future, function)))
+            made[0].add_done_callback(lambda _task: future.cancel())  # if it was cancelled before it began
+
+        self._soon(start)
         return Task(future, partial(self._soon, lambda: made[0].cancel()))  # noqa: PLW0108  # made by then
 
     def call(self, function: Callable[[], Awaitable[T]], *, patience: float = _PATIENCE) -> T:
@@ -159,9 +171,11 @@ class LoopThread:
         """
         self.call(trio.testing.wait_all_tasks_blocked if self.library == "trio" else _some_turns)
 
-    def _start(self, started: Callable[[], Awaitable[None]]) -> None:
-        with suppress(RuntimeError):  # the nursery is closed: the loop is about to end
+    def _start(self, future: Future[Any], started: Callable[[], Awaitable[None]]) -> None:
+        try:
             self._nursery.start_soon(started)
+        except RuntimeError:  # the nursery is closed: the loop is about to end
+            future.cancel()
 
     def _soon(self, function: Callable[[], object]) -> None:
         if self.library == "trio" and _runs_here(self._loop):
@@ -265,19 +279,26 @@ async def _tell(future: Future[Any], function: Callable[[], Awaitable[Any]]) -> 
 async def _tell_within(
     scope: trio.CancelScope, future: Future[Any], function: Callable[[], Awaitable[Any]]
 ) -> None:
-    """The same under trio."""
-    ended = False
+    """The same under trio: what its own scope has cancelled is taken out of what it raises."""
+    returned = False
     try:
         with scope:
-            try:
-                result = await function()
-            except trio.Cancelled:
-                raise
-            except BaseException as error:  # noqa: BLE001  # whoever waits for the future is told
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-            ended = True
-    finally:
-        if not ended:
+            result = await function()
+            returned = True
+    except BaseException as error:
+        if _is_cancelled(error):  # with the loop
             future.cancel()
+            raise
+        future.set_exception(error)
+    else:
+        if returned:
+            future.set_result(result)
+        else:
+            future.cancel()
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    """Whether trio has cancelled it, and nothing else has happened."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(trio.Cancelled)[1] is None
+    return isinstance(error, trio.Cancelled)

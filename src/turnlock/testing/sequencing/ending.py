@@ -69,7 +69,8 @@ def replay(
 
 
 def _answered(play: Play) -> list[Violation]:
-    if play.stage.provider.exchanges[-1].refusal is not None:
+    asked = play.stage.provider.exchanges
+    if asked and asked[-1].refusal is not None:
         return []  # said before, or not asked
     error = play.turn_error()
     if error is not None:

@@ -7,6 +7,7 @@ the agent with the provider's address and the gated tools, and hands it the user
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from inspect import iscoroutinefunction
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from attrs import define, field
@@ -100,12 +101,17 @@ def loop_of(agent: Agent) -> Library | None:
     """Which event loop the agent runs in; None for plain threads.
 
     Raises:
-        TypeError: It says something else.
+        TypeError: It says something else, or is no adapter.
     """
     loops: dict[str, Library | None] = {"asyncio": "asyncio", "trio": "trio", "thread": None}
     loop = getattr(agent, "loop", "asyncio")
     if loop not in loops:
         raise TypeError(f'{type(agent).__name__}.loop is {loop!r}: write "asyncio", "trio" or "thread"')
+    turn = getattr(agent, "turn", None)
+    if not callable(turn):
+        raise TypeError(f"the factory gave {agent!r}, which has no method turn(text): that is no adapter")
+    if loop == "thread" and iscoroutinefunction(turn):
+        raise TypeError(f'{type(agent).__name__}.turn is async: its loop is "asyncio" or "trio", no "thread"')
     return loops[loop]
 
 

@@ -47,7 +47,7 @@ class PlayedModel:
     _holds: list[Hold] = field(factory=list, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
     _not_before: float | None = field(default=None, init=False)  # what the provider named
-    _anew: int = field(default=-1, init=False)  # the step in which the user began anew
+    _anew: int = field(default=-1, init=False)  # the step in which the user stopped something
     _disturbed: bool = field(default=False, init=False)  # since the turn began
     _first: int = field(default=0, init=False)  # how many requests had come in when it did
     _stopped: float = field(default=math.inf, init=False)  # when the user stopped something last
@@ -58,7 +58,7 @@ class PlayedModel:
         """A turn begins: what the model answers in it; then a text."""
         with self._lock:
             self._answers = deque(answers)
-            self._not_before, self._anew = None, self.step
+            self._not_before = None
             self._disturbed, self._first = False, len(self.provider.exchanges)
 
     def stopped(self) -> None:

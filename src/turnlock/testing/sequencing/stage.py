@@ -91,6 +91,7 @@ class Stage:
 
     def close(self) -> None:
         """Hold nothing any more, and end the agent and its loop."""
+        self._fair = True  # this comes from another thread, at any moment: no choice in it can be made again
         self._stack.close()
 
     @contextmanager
