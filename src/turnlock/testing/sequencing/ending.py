@@ -92,7 +92,9 @@ def _bounds(play: Play) -> None:
         not stubborn or play.at_rest() or play.stage.asks.waiting
     ):  # whoever waits for the user has no deadline yet
         return
-    interrupted = play.interrupted is not None and play.stage.grace is not None
+    # A tool that began behind the interrupt, in a turn that a message has opened, has its whole deadline.
+    stopped = play.interrupted is not None and all(visit.step in play.hit for visit in stubborn)
+    interrupted = stopped and play.stage.grace is not None
     if play.stage.deadline is None and not interrupted:
         return
     bound = (play.stage.grace or 0.0) + (0.0 if interrupted else play.stage.deadline or 0.0)
