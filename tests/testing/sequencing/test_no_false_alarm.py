@@ -134,6 +134,25 @@ class HearsLate(Right):
         self.stop()
 
 
+class NotToTheEnd(Right):
+    killed = "Stopped: it was not run to its end."
+
+
+class NeverBegun(Right):
+    killed = "Stopped: it was not run."
+
+
+class InThreads(Right):
+    """Its tools are plain functions; a thread that does not end in time is left behind (R8)."""
+
+    deadline = 5.0
+
+    async def tool(self, step: str) -> str:
+        with trio.move_on_after(self.deadline):
+            return await trio.to_thread.run_sync(self.harness.blocking_work, step, abandon_on_cancel=True)
+        return "timed out"
+
+
 class Bounded(Right):
     """Leaves a tool behind that does not stop within the grace."""
 
@@ -179,6 +198,8 @@ STORIES: list[tuple[type[Right], Sequence[Step], str]] = [
         [User("U1", (ONE, ONE)), Interrupt(cancel=False), Open("a"), Advance(2.0)],
         "what begins before an interrupt is heard is stopped by it",
     ),
+    (NotToTheEnd, [User("U1", (ONE,)), Interrupt(cancel=False)], "not to its end is the truth"),
+    (InThreads, [User("U1", (ONE,)), Advance(10.0)], "nobody can ask a plain function to stop"),
     (
         Bounded,
         [
@@ -199,6 +220,13 @@ def test_an_agent_that_is_right_is_not_accused(agent: type[Right], steps: Sequen
     """None of these breaks a rule (R6, R8, R17), whatever it looks like."""
     replay(agent, steps)
     assert why
+
+
+def test_what_was_never_run_is_still_asked() -> None:
+    """A begun call of which it is said that it was not run is found (R6)."""
+    with pytest.raises(Violation) as caught:
+        replay(NeverBegun, [User("U1", (ONE,)), Interrupt(cancel=False)])
+    assert caught.value.rule is Rule.TRUTHFUL
 
 
 QUEUED = (User("U1", (ONE, Answer(text=True), ONE)), Send("U2", "queue"), Open("a"))
