@@ -16,6 +16,7 @@ from turnlock.testing import (
     Harness,
     Interrupt,
     Open,
+    Release,
     Rule,
     Send,
     Stubborn,
@@ -192,6 +193,25 @@ class Forgets(Right):
             self.history = others
 
 
+class AsksAtOnce(Right):
+    """Asks the model for each message as soon as it comes, but only once it has been interrupted."""
+
+    grace = 2.0
+    stops = 0
+
+    async def interrupt(self) -> None:
+        self.stops += 1
+        self.stop()
+
+    async def send(self, text: str, mode: str) -> None:
+        if not self.stops:
+            await super().send(text, mode)
+            return
+        said = {"role": "user", "content": text}
+        await self.client.post("/responses", json={"model": "m", "input": [*self.history, said]})
+        self.history.append(said)
+
+
 STORIES: list[tuple[type[Right], Sequence[Step], str]] = [
     (
         HearsLate,
@@ -251,3 +271,19 @@ def test_a_mistake_in_such_a_turn_is_found() -> None:
         replay(Forgets, [*QUEUED, Interrupt()])
     assert caught.value.rule is Rule.LOST
     replay(Right, [*QUEUED, Interrupt()])
+
+
+def test_two_requests_at_once_are_found_long_after_an_interrupt() -> None:
+    """What an interrupt left behind excuses nobody in the next turn (R22)."""
+    steps: list[Step] = [
+        User("U1", (ONE,)),
+        Interrupt(cancel=False),
+        Advance(5.0),
+        User("U2", (Answer(holds=0),)),
+        Send("U3", "queue"),
+        Release(),
+    ]
+    with pytest.raises(Violation) as caught:
+        replay(AsksAtOnce, steps)
+    assert caught.value.rule is Rule.TWO_AT_ONCE
+    replay(Right, steps)
