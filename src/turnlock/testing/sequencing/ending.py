@@ -115,7 +115,8 @@ def _bounds(play: Play) -> None:
 def _bound(play: Play, visit: Visit) -> float | None:
     """Seconds from now until the agent goes on without a tool that does not stop."""
     deadline, grace = play.stage.deadline, play.stage.grace
-    if visit.cancels and grace is not None:
+    # A tool that began behind the interrupt, in a turn that a message has opened, has its whole deadline.
+    if (visit.cancels or visit.step in play.hit) and grace is not None:
         return grace
     return None if deadline is None else deadline + (grace or 0.0)
 

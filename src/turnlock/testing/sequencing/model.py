@@ -60,6 +60,8 @@ class PlayedModel:
             self._answers = deque(answers)
             self._not_before = None
             self._disturbed, self._first = False, len(self.provider.exchanges)
+            if not self.provider.in_flight:  # nothing is left behind of what was stopped before
+                self._stopped = math.inf
 
     def stopped(self) -> None:
         """The user stops the turn."""
