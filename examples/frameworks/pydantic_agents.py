@@ -1,0 +1,57 @@
+"""pydantic-ai: ``Agent.iter`` with the message history that the run itself hands out.
+
+As documented: ``AgentRun.all_messages()`` is the history for the next run, also of a run that was cancelled
+or failed; ``AgentRun.cancel()`` stops a run; ``AgentRun.enqueue()`` sends a message into it;
+``tool_timeout=`` is the deadline of the tools (docs of ``Agent``, ``AgentRun`` and ``RunCancelled``).
+"""
+
+from openai import AsyncOpenAI
+from pydantic_ai import Agent
+from pydantic_ai.messages import ModelMessage
+from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
+from pydantic_ai.providers.openai import OpenAIProvider
+
+from turnlock.testing import Harness
+
+
+class Chat:
+    """A run for each user message, over Chat Completions."""
+
+    loop = "asyncio"
+    deadline: float | None = None
+    model = OpenAIChatModel
+
+    def __init__(self, harness: Harness) -> None:
+        self.client = AsyncOpenAI(base_url=harness.base_url, api_key="any", max_retries=0)
+        model = self.model("any", provider=OpenAIProvider(openai_client=self.client))
+        self.agent = Agent(model, tools=[harness.work], tool_timeout=self.deadline)
+        self.history: list[ModelMessage] = []
+
+    async def turn(self, text: str) -> None:
+        async with self.agent.iter(text, message_history=self.history) as self.run:
+            try:
+                async for _ in self.run:
+                    pass
+            finally:
+                self.history = self.run.all_messages()
+
+    async def send(self, text: str) -> None:
+        self.run.enqueue(text)
+
+    async def interrupt(self) -> None:
+        self.run.cancel()
+
+    async def aclose(self) -> None:
+        await self.client.close()
+
+
+class Responses(Chat):
+    """The same over Responses."""
+
+    model = OpenAIResponsesModel
+
+
+class Deadline(Chat):
+    """``Chat``, and a tool gets 0.3 seconds."""
+
+    deadline = 0.3
