@@ -124,3 +124,33 @@ class MissingExtra(TurnlockError, ImportError):
             f"{what} needs a package that is not installed ({error}): pip install 'turnlock[{extra}]', "
             f"or in a checkout pip install -e '.[{extra}]'"
         )
+
+
+class SchedulingError(TurnlockError):
+    """A trio run cannot be controlled, or a schedule chose what is no choice."""
+
+    @classmethod
+    def of_trio(cls, version: str, what: str) -> SchedulingError:
+        """The trio that is installed cannot be controlled.
+
+        Args:
+            version: Its version.
+            what: What was found.
+        """
+        return cls(
+            f"trio {version} cannot be controlled: {what}. Schedules use private names of trio "
+            "(turnlock/testing/schedules/_trio.py): install a trio that this turnlock was tested with, "
+            "or a newer turnlock"
+        )
+
+
+class Deadlock(TurnlockError):
+    """Every task waits for another one, and no deadline is ahead. The run was ended.
+
+    Attributes:
+        tasks: Where each of them waits.
+    """
+
+    def __init__(self, tasks: Sequence[str]) -> None:
+        self.tasks = tuple(tasks)
+        super().__init__("nothing can go on, and no deadline is ahead; what waits: " + "; ".join(self.tasks))

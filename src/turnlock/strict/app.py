@@ -31,6 +31,7 @@ _Message: TypeAlias = MutableMapping[str, Any]
 _PATHS: Mapping[str, Dialect] = {"/responses": "openai_responses", "/chat/completions": "openai_chat"}
 _SECRET = ("authorization", "proxy-authorization", "api-key", "x-api-key", "cookie")
 _ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+_DECIDED = 900  # lines that ``answer`` decided are numbered from here: their call ids show it
 _JSON_TYPE = ("content-type", "application/json")
 _STREAM_TYPE = ("content-type", "text/event-stream; charset=utf-8")
 
@@ -75,9 +76,13 @@ class Exchange:
 class Reply:
     """An answer on its way to the client.
 
-    Whoever carries it waits ``delay`` seconds, sends the chunks, and calls ``finish`` once: with
+    Whoever carries it awaits what ``waits`` says, sends the chunks, and calls ``finish`` once: with
     ``"complete"`` just before the last chunk leaves, with ``"cut"`` behind the last chunk of a reply that is
     ``cut`` and then breaks the connection, with ``"aborted"`` when the client has gone.
+
+    ``pace`` says what to await before the head (0) and before each chunk (its number, from 1): an awaitable,
+    or None to go on at once. Before the head it may still change what is sent. A ``ConnectionCut`` out of it
+    breaks the connection. Tests hold an answer there.
     """
 
     status: int
@@ -86,14 +91,31 @@ class Reply:
     delay: float = 0.0
     cut: bool = False
     ended: End | None = field(default=None, init=False)
-    _on_end: Callable[[End], None] | None = field(default=None, repr=False)
+    on_end: Callable[[End], None] | None = field(default=None, repr=False)
+    pace: Callable[[int], Awaitable[None] | None] | None = field(default=None, repr=False)
+
+    def waits(self, at: int) -> Awaitable[None] | None:
+        """What to await before the head (0, with its delay) or a chunk may be sent; None when nothing."""
+        if at == 0 and self.delay:
+            return self._late()
+        return None if self.pace is None else self.pace(at)
+
+    async def _late(self) -> None:
+        await trio.sleep(self.delay)
+        held = None if self.pace is None else self.pace(0)
+        if held is not None:
+            await held
 
     def finish(self, how: End) -> None:
         """Record how the answer ended; the first time counts."""
         if self.ended is None:
             self.ended = how
-            if self._on_end is not None:
-                self._on_end(how)
+            if self.on_end is not None:
+                self.on_end(how)
+
+
+#: Decides on the answer to a request: method, path, headers, body. See ``StrictProvider.respond``.
+Respond: TypeAlias = Callable[[str, str, Iterable[tuple[str, str]], bytes], Reply]
 
 
 @define(eq=False)
@@ -103,6 +125,7 @@ class StrictProvider:
     Args:
         script: What it says.
         dialect: The only dialect that it speaks; requests of the other one get a 404. None speaks both.
+        answer: Says what a request is answered with, as a line of a script; None leaves that to the script.
 
     It answers ``POST …/responses``, ``POST …/chat/completions``, ``GET …/models`` and ``GET …/exchanges``
     (what came in so far) under any prefix. A refused request uses up nothing of the script. A conversation
@@ -113,12 +136,14 @@ class StrictProvider:
     dialect: Dialect | None = field(
         default=None, kw_only=True, validator=validators.optional(validators.in_(tuple(_PATHS.values())))
     )
+    answer: Callable[[Asked], Mapping[str, Any] | None] | None = field(default=None, kw_only=True)
     _player: Player = field(init=False)
     _ids: Ids = field(factory=Ids, init=False)
     _exchanges: list[Exchange] = field(factory=list, init=False)
     _held: dict[str, tuple[responses.Item, ...]] = field(factory=dict, init=False)
     _stored: dict[str, responses.Item] = field(factory=dict, init=False)
     _busy: set[str] = field(factory=set, init=False)
+    _decided: int = field(default=0, init=False)
 
     @_player.default
     def _new_player(self) -> Player:
@@ -133,6 +158,14 @@ class StrictProvider:
     def bodies(self) -> tuple[Mapping[str, Any], ...]:
         """The decoded bodies of the exchanges; what was no JSON object is left out."""
         return tuple(exchange.body for exchange in self._exchanges if exchange.body is not None)
+
+    def add(self, *lines: Mapping[str, Any]) -> None:
+        """Put further lines, given as objects, at the end of the script.
+
+        Raises:
+            ScriptError: A line is not of the format; none is added then.
+        """
+        self.script = self._player.script = self.script.followed_by(*lines)
 
     # --- one request
 
@@ -178,7 +211,7 @@ class StrictProvider:
         if refusal is not None:
             return self._refuse(exchange, refusal)
         asked = stream_chat.asked(body["messages"], exchange.raw)
-        line = self._player.choose(asked)
+        line = self._choose(asked)
         if line is None:
             return self._refuse(exchange, _nothing_left(asked))
         if line.status is not None:
@@ -200,7 +233,7 @@ class StrictProvider:
             return self._refuse(exchange, refusal)
         sent = responses.resolved(body, self._stored)
         asked = stream_responses.asked([*before, *sent], exchange.raw)
-        line = self._player.choose(asked)
+        line = self._choose(asked)
         if line is None:
             return self._refuse(exchange, _nothing_left(asked))
         if line.status is not None:
@@ -222,6 +255,13 @@ class StrictProvider:
                     )
 
         return self._send(exchange, line, answer, settle)
+
+    def _choose(self, asked: Asked) -> Line | None:
+        given = None if self.answer is None else self.answer(asked)
+        if given is None:
+            return self._player.choose(asked)
+        self._decided += 1  # numbered apart from the lines of the script, so that call ids stay unique
+        return attrs.evolve(Script.of(given).lines[0], number=_DECIDED + self._decided)
 
     def _holdings(
         self, body: Mapping[str, Any], conversation: str | None
@@ -297,15 +337,27 @@ class StrictProvider:
         Raises:
             ConnectionCut: The script cuts the connection here.
         """
-        if scope["type"] == "lifespan":
-            await _live(receive, send)
-        elif scope["type"] == "http":
-            raw = await _read(receive)
-            if raw is not None:
-                headers = [
-                    (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
-                ]
-                await _carry(self.respond(scope["method"], scope["path"], headers, raw), receive, send)
+        await handle(self.respond, scope, receive, send)
+
+
+async def handle(
+    respond: Respond,
+    scope: MutableMapping[str, Any],
+    receive: Callable[[], Awaitable[_Message]],
+    send: Callable[[_Message], Awaitable[None]],
+) -> None:
+    """One call of an ASGI application that answers with what ``respond`` decides.
+
+    Raises:
+        ConnectionCut: The reply cuts the connection here.
+    """
+    if scope["type"] == "lifespan":
+        await _live(receive, send)
+    elif scope["type"] == "http":
+        raw = await _read(receive)
+        if raw is not None:
+            headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+            await _carry(respond(scope["method"], scope["path"], headers, raw), receive, send)
 
 
 async def _live(
@@ -333,24 +385,42 @@ async def _carry(
     reply: Reply, receive: Callable[[], Awaitable[_Message]], send: Callable[[_Message], Awaitable[None]]
 ) -> None:
     """Send a reply, unless the client leaves first."""
+    broken: ConnectionCut | None = None
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_watch, receive, nursery.cancel_scope)
-            await trio.sleep(reply.delay)
-            headers = [(name.encode(), value.encode()) for name, value in reply.headers]
-            await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-            for at, chunk in enumerate(reply.chunks, start=1):
-                whole = at == len(reply.chunks) and not reply.cut
-                if whole:
-                    reply.finish("complete")
-                await send({"type": "http.response.body", "body": chunk, "more_body": not whole})
-            if reply.cut:
-                reply.finish("cut")
+            try:
+                await _send(reply, send)
+            except ConnectionCut as cut:
+                broken = cut  # raised outside of the nursery, which would make a group of it
             nursery.cancel_scope.cancel()
     finally:
         reply.finish("aborted")  # says nothing where it has ended otherwise
-    if reply.cut and reply.ended == "cut":
+    if broken is not None:
+        raise broken
+
+
+async def _send(reply: Reply, send: Callable[[_Message], Awaitable[None]]) -> None:
+    await _due(reply, 0)
+    headers = [(name.encode(), value.encode()) for name, value in reply.headers]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    for at, chunk in enumerate(reply.chunks, start=1):
+        await _due(reply, at)
+        whole = at == len(reply.chunks) and not reply.cut
+        if whole:
+            reply.finish("complete")
+        await send({"type": "http.response.body", "body": chunk, "more_body": not whole})
+    if reply.cut:
+        reply.finish("cut")
         raise ConnectionCut("the script cuts the connection here")
+
+
+async def _due(reply: Reply, at: int) -> None:
+    waits = reply.waits(at)
+    if waits is None:
+        await trio.lowlevel.checkpoint()
+    else:
+        await waits
 
 
 async def _watch(receive: Callable[[], Awaitable[_Message]], sending: trio.CancelScope) -> None:

@@ -169,9 +169,19 @@ class Script:
         Raises:
             ScriptError: A line is not of the format.
         """
-        return cls(
-            tuple(_Reader("script", number).line(dict(given)) for number, given in enumerate(lines, start=1))
+        return cls(()).followed_by(*lines)
+
+    def followed_by(self, *lines: Mapping[str, Any]) -> Script:
+        """This script with further lines at its end, given as objects; their numbers go on.
+
+        Raises:
+            ScriptError: A line is not of the format.
+        """
+        first = max((line.number for line in self.lines), default=0) + 1
+        read = (
+            _Reader("script", number).line(dict(given)) for number, given in enumerate(lines, start=first)
         )
+        return Script((*self.lines, *read))
 
     @classmethod
     def load(cls, source: str | Path) -> Script:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ import trio
 from attrs import define
 from hypercorn.config import Config
 
-from turnlock.strict.app import ConnectionCut, Reply, StrictProvider
+from turnlock.strict.app import ConnectionCut, Reply
 
 _HOST = "127.0.0.1"
 _PATIENCE = 5_000  # milliseconds that a full connection may stand still before it is given up
@@ -31,13 +31,27 @@ class Started(Protocol):
         """Say so."""
 
 
-async def serve(
-    provider: StrictProvider, *, port: int = 0, task_status: Started = trio.TASK_STATUS_IGNORED
-) -> None:
+class App(Protocol):
+    """An ASGI application, such as a ``StrictProvider``."""
+
+    async def __call__(
+        self, scope: MutableMapping[str, Any], receive: Callable[..., Any], send: Callable[..., Any], /
+    ) -> None:
+        """Answer one connection or request."""
+
+
+class Responds(Protocol):
+    """What decides on answers, such as a ``StrictProvider``."""
+
+    def respond(self, method: str, path: str, headers: Iterable[tuple[str, str]], raw: bytes, /) -> Reply:
+        """Decide on the answer to a request."""
+
+
+async def serve(provider: App, *, port: int = 0, task_status: Started = trio.TASK_STATUS_IGNORED) -> None:
     """Serve a provider on loopback until cancelled.
 
     Args:
-        provider: The provider.
+        provider: The provider, or another ASGI application that raises ``ConnectionCut`` to break one.
         port: The port; 0 takes a free one.
         task_status: ``await nursery.start(serve, provider)`` returns the base URL, once connections are
             taken.
@@ -89,7 +103,7 @@ async def serve(
             closing.set()
 
 
-def _ending(provider: StrictProvider, closing: trio.Event) -> Callable[..., Awaitable[None]]:
+def _ending(provider: App, closing: trio.Event) -> Callable[..., Awaitable[None]]:
     """The application, ended where it stands when ``closing`` is set."""
 
     async def app(
@@ -124,28 +138,42 @@ class InProcess(httpx2.AsyncBaseTransport):
     way. (``httpx2.ASGITransport(provider)`` works as well, but it hands over a body only when it is whole.)
     """
 
-    def __init__(self, provider: StrictProvider) -> None:
+    def __init__(self, provider: Responds) -> None:
         self._provider = provider
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Answer one request.
 
         Raises:
-            httpx2.ReadTimeout: The script delays the answer for longer than the client waits.
+            httpx2.ReadTimeout: The answer does not begin for longer than the client waits.
+            httpx2.RemoteProtocolError: The connection is cut before it.
         """
         raw = await request.aread()
         reply = self._provider.respond(request.method, request.url.path, request.headers.multi_items(), raw)
-        patience = request.extensions.get("timeout", {}).get("read")
-        late = patience is not None and reply.delay > patience
-        try:
-            await trio.sleep(patience if late else reply.delay)
-        except trio.Cancelled:
+        await _turn_of(0, reply, request)
+        return httpx2.Response(reply.status, headers=reply.headers, stream=_Body(reply, request))
+
+
+async def _turn_of(at: int, reply: Reply, request: httpx2.Request) -> None:
+    """Wait until the head (0) or a chunk may be sent, for no longer than the client waits."""
+    patience = request.extensions.get("timeout", {}).get("read")
+    begun = late = False
+    try:
+        waits = reply.waits(at)
+        if waits is None:  # no deadline then: a schedule that jumps to the next one would find it
+            await trio.lowlevel.checkpoint()
+        else:
+            with trio.move_on_after(math.inf if patience is None else patience) as scope:
+                await waits
+            late = scope.cancelled_caught
+        begun = not late
+    except ConnectionCut as cut:
+        raise httpx2.RemoteProtocolError(str(cut), request=request) from cut
+    finally:
+        if not begun:
             reply.finish("aborted")
-            raise
-        if late:
-            reply.finish("aborted")
-            raise httpx2.ReadTimeout("the script delays this answer", request=request)
-        return httpx2.Response(reply.status, headers=reply.headers, stream=_Body(reply))
+    if late:
+        raise httpx2.ReadTimeout("the provider did not answer in time", request=request)
 
 
 @define(eq=False)
@@ -153,10 +181,11 @@ class _Body(httpx2.AsyncByteStream):
     """The body of a reply, chunk by chunk."""
 
     reply: Reply
+    request: httpx2.Request
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for at, chunk in enumerate(self.reply.chunks, start=1):
-            await trio.lowlevel.checkpoint()
+            await _turn_of(at, self.reply, self.request)
             if at == len(self.reply.chunks) and not self.reply.cut:
                 self.reply.finish("complete")
             yield chunk

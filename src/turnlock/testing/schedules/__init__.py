@@ -1,0 +1,22 @@
+"""Schedules for trio: a test decides which task runs next, and when time passes.
+
+``strategy.py`` needs hypothesis, all else only trio.
+"""
+
+from turnlock.testing.schedules._trio import Run as Run
+from turnlock.testing.schedules.canary import canary as canary
+from turnlock.testing.schedules.running import (
+    controlled as controlled,
+    every_schedule as every_schedule,
+    run_scheduled as run_scheduled,
+    shortest as shortest,
+)
+from turnlock.testing.schedules.schedulers import (
+    JUMP as JUMP,
+    Bounded as Bounded,
+    Deviations as Deviations,
+    Pct as Pct,
+    Schedule as Schedule,
+    Uniform as Uniform,
+)
+from turnlock.testing.schedules.strategy import schedules as schedules

@@ -1,0 +1,71 @@
+"""How a story ends: everything that the test held goes on, and the agent must come to rest, and answer again.
+
+Owns progress and the bounds of time. A deadline is a bound, and so is an interrupt, if the agent says that it
+has them: when they are over, the turn goes on although the tool does not stop.
+"""
+
+from __future__ import annotations
+
+from turnlock.testing.gates import Fate, Visit
+from turnlock.testing.sequencing.oracle import Violation, judge_end
+from turnlock.testing.sequencing.play import Play
+from turnlock.testing.sequencing.steps import User
+
+LAST = "Ulast"
+"""What the user says at the end, to see whether the session still answers."""
+
+
+def finish(play: Play) -> None:
+    """End the story: let everything go on, then say one more thing.
+
+    Raises:
+        Violation: The agent does not come to rest, does not answer, or a rule is broken meanwhile.
+    """
+    play.let_answers_go()
+    _bounds(play)
+    play.let_tools_go()
+    _rests(play, "the turn does not end, although every tool has returned and the model has answered")
+    play.do(User(LAST))
+    _rests(play, "the session does not come to rest after one more message")
+    play.look()
+    error = play.turn_error()
+    if error is not None:
+        raise Violation("progress", f"the session cannot be used any more: one more message fails with {error!r}")
+    if not any(said.text == LAST and said.seen for said in play.record.said):
+        raise Violation("lost", "one more message was taken, and no request carried it")
+    judge_end(play.record)
+    for problem in play.problems():
+        raise Violation("the adapter's own", problem)
+
+
+def _rests(play: Play, otherwise: str) -> None:
+    if not play.pass_by(play.time.ages, play.at_rest):
+        raise Violation("progress", otherwise)
+
+
+def _bounds(play: Play) -> None:
+    """Tools that do not stop hold a turn for no longer than their deadline, or an interrupt, and the grace."""
+    stubborn = [visit for visit in play.gates.visits if _holds_on(visit)]
+    if not stubborn or play.at_rest():
+        return
+    interrupted = play.interrupted is not None and play.grace is not None
+    if play.deadline is None and not interrupted:
+        return
+    bound = (play.grace or 0.0) + (0.0 if interrupted else play.deadline or 0.0)
+    before = len(play.provider.exchanges)
+
+    def moved() -> bool:
+        return play.at_rest() or len(play.provider.exchanges) > before
+
+    if not play.pass_by(bound + play.time.margin, moved):
+        cause = "was interrupted" if interrupted else f"has had its deadline of {play.deadline:g} s"
+        waited = bound + play.time.margin
+        raise Violation(
+            "bound",
+            f"call {stubborn[0].step} {cause}, and {waited:g} s later the turn still waits for its tool",
+        )
+    play.look()
+
+
+def _holds_on(visit: Visit) -> bool:
+    return visit.stubborn and visit.fate is Fate.WAITS and not visit.opened

@@ -1,0 +1,86 @@
+"""What an observer knows of a story: what was said, what the model answered, what the tools lived through.
+
+Values and plain books. It judges nothing (``oracle`` does) and drives nothing (``play`` does).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from attrs import define, field
+
+from turnlock.testing.gates import Visit
+
+
+class Taken(StrEnum):
+    """What the agent did with a message."""
+
+    OFFERED = "offered"  # it is being handed over
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"  # an error: the sender knows
+    STOPPED = "stopped"  # the turn that it opened was cancelled or failed
+    RETURNED = "returned"  # given back to the sender later
+
+
+@define(eq=False)
+class Said:
+    """A message of the user.
+
+    Attributes:
+        text: Its text, which nothing else in the story contains.
+        mode: How it was sent; empty for one that opened a turn.
+        taken: What the agent did with it.
+        seen: The first request that carried it, counted from 1; 0 is none.
+    """
+
+    text: str
+    mode: str = ""
+    taken: Taken = Taken.OFFERED
+    seen: int = 0
+
+
+@define(eq=False)
+class Made:
+    """A call that the model has made.
+
+    Attributes:
+        step: Its name in the story.
+        answer: Which answer made it, counted from 1.
+        visits: The runs of its tool.
+        asked: The user was asked to approve it.
+        denied: The user did not.
+        pressed: Something may have stopped it while it ran: an interrupt, or its deadline.
+        output: What a request said of it last.
+    """
+
+    step: str
+    answer: int
+    visits: list[Visit] = field(factory=list)
+    asked: bool = False
+    denied: bool = False
+    pressed: bool = False
+    output: str | None = None
+
+    @property
+    def begun(self) -> bool:
+        """The agent has taken it up."""
+        return bool(self.visits) or self.asked
+
+
+@define(eq=False)
+class Record:
+    """The books of one story.
+
+    Attributes:
+        said: The messages, in the order in which they were handed over.
+        made: The calls, by name, in the order in which they were made.
+    """
+
+    said: list[Said] = field(factory=list)
+    made: dict[str, Made] = field(factory=dict)
+
+    def known(self, made: Made) -> bool:
+        """The agent has read the answer that made a call: one of its calls was taken up, or was sent back."""
+        return any(
+            each.begun or each.output is not None for each in self.made.values() if each.answer == made.answer
+        )
