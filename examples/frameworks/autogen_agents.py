@@ -5,12 +5,14 @@ on after tools, ``CancellationToken`` stops a run (the user guide of AgentChat).
 there is no way to send a message into a run. autogen speaks Chat Completions only.
 """
 
+from typing import Self
+
 from autogen_agentchat.agents import AssistantAgent
 from autogen_core import CancellationToken
 from autogen_core.models import ModelFamily
 from autogen_ext.models.openai import OpenAIChatCompletionClient
 
-from turnlock.testing import Harness
+from turnlock.testing.sequencing.harness import Harness
 
 _MODEL = {
     "family": ModelFamily.UNKNOWN,
@@ -37,7 +39,10 @@ class Cancelled:
         self.token = CancellationToken()
         await self.agent.run(task=text, cancellation_token=self.token)
 
-    async def aclose(self) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
         await self.client.close()
 
 

@@ -13,7 +13,7 @@ from langchain.tools import tool
 from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
 
-from turnlock.testing import Harness
+from turnlock.testing.sequencing.harness import Harness
 
 
 class Chat:
@@ -55,6 +55,6 @@ class ToolErrors(Chat):
 
 
 class Deadline(Chat):
-    """``Chat``, and a step gets 0.3 seconds."""
+    """``Chat``, and a step gets half a second."""
 
-    deadline = 0.3
+    deadline = 0.5

@@ -7,6 +7,8 @@ streamed run (docs/streaming), and ``conversation_id=`` leaves the history with 
 is no way to send a message into a run.
 """
 
+from typing import Self
+
 from agents import (
     Agent,
     OpenAIChatCompletionsModel,
@@ -17,7 +19,7 @@ from agents import (
 )
 from openai import AsyncOpenAI
 
-from turnlock.testing import Harness
+from turnlock.testing.sequencing.harness import Harness
 
 
 class Responses:
@@ -36,7 +38,10 @@ class Responses:
     async def turn(self, text: str) -> None:
         await Runner.run(self.agent, text, session=self.session)
 
-    async def aclose(self) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
         await self.client.close()
 
 
@@ -66,6 +71,6 @@ class Conversation(Responses):
 
 
 class Deadline(Responses):
-    """``Responses``, and a tool gets 0.3 seconds."""
+    """``Responses``, and a tool gets half a second."""
 
-    deadline = 0.3
+    deadline = 0.5

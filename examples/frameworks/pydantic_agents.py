@@ -5,13 +5,15 @@ or failed; ``AgentRun.cancel()`` stops a run; ``AgentRun.enqueue()`` sends a mes
 ``tool_timeout=`` is the deadline of the tools (docs of ``Agent``, ``AgentRun`` and ``RunCancelled``).
 """
 
+from typing import Self
+
 from openai import AsyncOpenAI
 from pydantic_ai import Agent
 from pydantic_ai.messages import ModelMessage
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
-from turnlock.testing import Harness
+from turnlock.testing.sequencing.harness import Harness
 
 
 class Chat:
@@ -41,7 +43,10 @@ class Chat:
     async def interrupt(self) -> None:
         self.run.cancel()
 
-    async def aclose(self) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
         await self.client.close()
 
 
@@ -52,6 +57,6 @@ class Responses(Chat):
 
 
 class Deadline(Chat):
-    """``Chat``, and a tool gets 0.3 seconds."""
+    """``Chat``, and a tool gets half a second."""
 
-    deadline = 0.3
+    deadline = 0.5
