@@ -51,3 +51,9 @@ class Chat(Cancelled):
 
     async def interrupt(self) -> None:
         self.token.cancel()
+
+
+class RepeatedIds(Chat):
+    """``Chat``, against a server that may give several calls one id."""
+
+    repeated_ids = True

@@ -58,3 +58,9 @@ class Deadline(Chat):
     """``Chat``, and a step gets half a second."""
 
     deadline = 0.5
+
+
+class RepeatedIds(Chat):
+    """``Chat``, against a server that may give several calls one id."""
+
+    repeated_ids = True

@@ -74,3 +74,9 @@ class Deadline(Responses):
     """``Responses``, and a tool gets half a second."""
 
     deadline = 0.5
+
+
+class RepeatedIds(Responses):
+    """``Responses``, against a server that may give several calls one id."""
+
+    repeated_ids = True
