@@ -194,3 +194,19 @@ def test_made_ids_show_their_line_and_never_repeat() -> None:
         "",
         "mcpr_001_00003",
     ]
+
+
+def test_lines_that_follow() -> None:
+    """Further lines are numbered on, so errors and call ids name the right one; none is half added."""
+    script = Script.of({"text": "one"}).followed_by({"text": "two"}, {"calls": [{"name": "ls"}]})
+    assert [line.number for line in script.lines] == [1, 2, 3]
+    with pytest.raises(ScriptError, match='script, line 5: a line has no key "txt"; did you mean "text"'):
+        script.followed_by({"text": "four"}, {"txt": "five"})
+    assert len(script.lines) == 3
+    twice = script.followed_by(script, {"text": "last"})
+    assert [(line.number, line.text) for line in twice.lines[3:]] == [
+        (4, "one"),
+        (5, "two"),
+        (6, None),
+        (7, "last"),
+    ]

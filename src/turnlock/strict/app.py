@@ -159,8 +159,8 @@ class StrictProvider:
         """The decoded bodies of the exchanges; what was no JSON object is left out."""
         return tuple(exchange.body for exchange in self._exchanges if exchange.body is not None)
 
-    def add(self, *lines: Mapping[str, Any]) -> None:
-        """Put further lines, given as objects, at the end of the script.
+    def add(self, *lines: Mapping[str, Any] | Script) -> None:
+        """Put further lines at the end of the script: objects, and whole scripts.
 
         Raises:
             ScriptError: A line is not of the format; none is added then.

@@ -39,7 +39,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from attrs import define, field, fields, frozen
+from attrs import define, evolve, field, fields, frozen
 
 
 class ScriptError(ValueError):
@@ -171,17 +171,20 @@ class Script:
         """
         return cls(()).followed_by(*lines)
 
-    def followed_by(self, *lines: Mapping[str, Any]) -> Script:
-        """This script with further lines at its end, given as objects; their numbers go on.
+    def followed_by(self, *lines: Mapping[str, Any] | Script) -> Script:
+        """This script with further lines at its end: objects, and whole scripts. Their numbers go on.
 
         Raises:
             ScriptError: A line is not of the format.
         """
-        first = max((line.number for line in self.lines), default=0) + 1
-        read = (
-            _Reader("script", number).line(dict(given)) for number, given in enumerate(lines, start=first)
-        )
-        return Script((*self.lines, *read))
+        made = list(self.lines)
+        for given in lines:
+            number = made[-1].number + 1 if made else 1
+            if isinstance(given, Script):
+                made += [evolve(line, number=at) for at, line in enumerate(given.lines, start=number)]
+            else:
+                made.append(_Reader("script", number).line(dict(given)))
+        return Script(tuple(made))
 
     @classmethod
     def load(cls, source: str | Path) -> Script:

@@ -22,9 +22,12 @@ from turnlock.strict.app import Dialect, End
 from turnlock.strict.server import InProcess
 from turnlock.testing import transcript
 from turnlock.testing.bell import Bell
+from turnlock.testing.doors import Door, Request, Response, find, stem_of, through
+from turnlock.testing.holds import PATIENCE, Hold, items_before
+
+__all__ = ["Answer", "Change", "Door", "Hold", "Provider", "ProviderClosed", "Request", "Response"]
 
 Answer: TypeAlias = Callable[[Asked], Mapping[str, Any] | None]
-_PATIENCE = 10.0  # seconds that a blocking wait takes at most, unless told otherwise
 
 GONE = (
     "This provider is closed: its `with loopback(...)` block, or the test that used the fixture, has ended. "
@@ -34,36 +37,6 @@ GONE = (
 
 class ProviderClosed(RuntimeError):
     """Raised when a closed provider is told to do something; what it has seen can still be read."""
-
-
-@frozen
-class Request:
-    """A request to a door of the test's own.
-
-    Attributes:
-        method: The HTTP method.
-        path: What stands behind the path of the door, without the slash between.
-        headers: Names in lower case.
-        body: As it came, bytes.
-    """
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@frozen
-class Response:
-    """What a door answers; a text is sent as UTF-8."""
-
-    body: bytes | str = b""
-    status: int = 200
-    content_type: str = "text/plain; charset=utf-8"
-
-
-#: Answers a request under trio, in whichever thread it arrived; cancelled when the client leaves.
-Door: TypeAlias = Callable[[Request], Awaitable[Response | str]]
 
 
 @frozen
@@ -80,43 +53,7 @@ class Change:
     exchange: Exchange
 
 
-@define(eq=False)
-class Hold:
-    """A point at which an answer waits until it is released.
-
-    Attributes:
-        number: The request whose answer waits, by ``exchange.number``.
-        items: How many whole items leave before it waits; None to wait before the head of the answer.
-        reached: Whether the answer waits there, or has waited there.
-        released: Whether it may go on.
-    """
-
-    number: int
-    items: int | None
-    _bell: Bell = field(repr=False)
-    reached: bool = field(default=False, init=False)
-    released: bool = field(default=False, init=False)
-
-    def release(self) -> None:
-        """Let the answer go on, or not wait at all if it is not there yet. From any thread."""
-        with self._bell.changes():
-            self.released = True
-
-    def wait(self, timeout: float = _PATIENCE) -> None:
-        """Block this thread until the answer waits here; under trio use ``until_reached``.
-
-        Raises:
-            TimeoutError: It did not come here in ``timeout`` seconds.
-        """
-        if not self._bell.wait_for(lambda: self.reached, timeout):
-            raise TimeoutError(f"request {self.number} did not come to this hold in {timeout} s")
-
-    async def until_reached(self) -> None:
-        """Wait, under trio, until the answer waits here."""
-        await self._bell.until(lambda: self.reached)
-
-
-@define(eq=False)
+@define(eq=False, repr=False)
 class Provider:
     """A strict provider for one test; ``loopback()`` makes it. Everything may be called from any thread.
 
@@ -137,6 +74,7 @@ class Provider:
     _listeners: list[Callable[[Change], None]] = field(factory=list, init=False)
     _failures: list[BaseException] = field(factory=list, init=False)
     _cleaning: list[Callable[[], object]] = field(factory=list, init=False)
+    _expects: Callable[[str | None], bool] = field(default=lambda _rule: False, init=False)
     _carried: int = field(default=0, init=False)  # requests that the server of the process has in hand
 
     @classmethod
@@ -188,6 +126,11 @@ class Provider:
         return tuple(exchange for exchange in self.exchanges if exchange.refusal is not None)
 
     @property
+    def unexpected(self) -> tuple[Exchange, ...]:
+        """The refusals that ``expect_refusals`` did not speak of."""
+        return tuple(one for one in self.refusals if not self._expects(one.rule))
+
+    @property
     def in_flight(self) -> tuple[Exchange, ...]:
         """The exchanges whose answer is on its way, or held."""
         return tuple(exchange for exchange in self.exchanges if exchange.ended is None)
@@ -214,8 +157,8 @@ class Provider:
 
     # --- what a test can do
 
-    def answers(self, *lines: Mapping[str, Any]) -> None:
-        """Put further lines at the end of the script.
+    def answers(self, *lines: Mapping[str, Any] | Script) -> None:
+        """Put further lines at the end of the script: objects, and whole scripts.
 
         Raises:
             ScriptError: A line is not of the format; none is added then.
@@ -245,6 +188,13 @@ class Provider:
         self._holds.append(made)
         return made
 
+    def expect_refusals(self, *rules: str) -> None:
+        """Say that refusals are the point of this test: of these rules, of all where none is named.
+
+        Without it, a refused request fails a test that uses the fixture ``strict_provider``.
+        """
+        self._expects = (lambda rule: rule in rules) if rules else (lambda _rule: True)
+
     def mount(self, path: str, door: Door) -> str:
         """Open a door of the test's own under this provider.
 
@@ -259,14 +209,14 @@ class Provider:
             ProviderClosed: It would be a door to nowhere.
         """
         self._alive()
-        self._doors = {**self._doors, "/" + path.strip("/"): door}
-        return f"{self.base_url}/{path.strip('/')}"
+        self._doors = {**self._doors, stem_of(path): door}
+        return self.base_url + stem_of(path)
 
     def subscribe(self, listener: Callable[[Change], None]) -> None:
         """Call ``listener`` with everything that happens from now on, in the thread in which it happens."""
         self._listeners.append(listener)
 
-    def wait_for(self, so: Callable[[], bool], timeout: float = _PATIENCE) -> None:
+    def wait_for(self, so: Callable[[], bool], timeout: float = PATIENCE) -> None:
         """Block this thread until ``so()``, which is looked at whenever something happens here.
 
         It is called with a lock held: let it look at this provider and its holds, and take no other lock.
@@ -282,6 +232,10 @@ class Provider:
             seen = ", ".join(f"{one.number} {one.status} {one.ended}" for one in self.exchanges) or "nothing"
             raise TimeoutError(f"it did not become so in {timeout} s; what came in: {seen}")
 
+    def look_again(self) -> None:
+        """Have ``wait_for`` and ``until`` look again, because something of the test's own has changed."""
+        self._bell.ring()
+
     async def until(self, so: Callable[[], bool]) -> None:
         """Wait, under trio, until ``so()``."""
         await self._bell.until(so)
@@ -294,7 +248,7 @@ class Provider:
         """
         with self._bell.changes():
             first_time, self._closed = not self._closed, True
-        self._bell.wait_for(lambda: self._carried == 0, _PATIENCE)
+        self._bell.wait_for(lambda: self._carried == 0, PATIENCE)
         cleaning, self._cleaning = self._cleaning, []
         for clean in cleaning:
             clean()
@@ -305,6 +259,10 @@ class Provider:
     def closed(self) -> bool:
         """Whether it is closed."""
         return self._closed
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else self._url or "in process"
+        return f"<Provider, {state}, {len(self.exchanges)} requests, {len(self.refusals)} refused>"
 
     def __enter__(self) -> Self:
         return self
@@ -327,9 +285,10 @@ class Provider:
         with self._order:
             if self._closed:
                 return refused(Refusal("GONE", GONE, 410, code="provider_closed"))
-            reply = self._behind_a_door(method, path, headers, raw)
-            if reply is not None:
-                return reply
+            found = find(self._doors, path)
+            if found is not None:
+                lower = {name.lower(): value for name, value in headers}
+                return through(found[0], Request(method, found[1], lower, raw), self._failures.append)
             before = len(self._strict.exchanges)
             reply = self._strict.respond(method, path, headers, raw)
             exchanges = self._strict.exchanges
@@ -373,7 +332,7 @@ class Provider:
     def _conduct(self, reply: Reply, exchange: Exchange) -> None:
         """Have an answer wait where it is held, and tell how it ends."""
         settle = reply.on_end
-        done = _items_before(reply.chunks)
+        done = items_before(reply.chunks)
 
         def on_end(how: End) -> None:
             with self._order:
@@ -382,16 +341,11 @@ class Provider:
             self._tell(how, exchange.number)
 
         def pace(at: int) -> Awaitable[None] | None:
-            holds = self._waiting_at(exchange.number, None if at == 0 else done[at - 1], last=at == len(done))
+            mine = (hold for hold in tuple(self._holds) if hold.number == exchange.number)
+            holds = [hold for hold in mine if hold.stands_before(at, done)]
             return self._held(exchange.number, holds) if holds else None
 
         reply.on_end, reply.pace = on_end, pace
-
-    def _waiting_at(self, number: int, done: int | None, *, last: bool) -> list[Hold]:
-        mine = [hold for hold in tuple(self._holds) if hold.number == number and not hold.released]
-        if done is None:
-            return [hold for hold in mine if hold.items is None]
-        return [hold for hold in mine if hold.items is not None and (hold.items <= done or last)]
 
     async def _held(self, number: int, holds: list[Hold]) -> None:
         with self._bell.changes():
@@ -401,35 +355,6 @@ class Provider:
         await self._bell.until(lambda: self._closed or all(hold.released for hold in holds))
         if self._closed:
             raise ConnectionCut("the provider was closed while this answer was held")
-
-    def _behind_a_door(
-        self, method: str, path: str, headers: tuple[tuple[str, str], ...], raw: bytes
-    ) -> Reply | None:
-        _, found, rest = path.partition("/v1")
-        rest = rest if found else path
-        for stem, door in self._doors.items():
-            if rest == stem or rest.startswith(f"{stem}/"):
-                below = rest[len(stem) :].strip("/")
-                lower = {name.lower(): value for name, value in headers}
-                return self._through(door, Request(method, below, lower, raw))
-        return None
-
-    def _through(self, door: Door, request: Request) -> Reply:
-        reply = Reply(200, (), (b"",))
-
-        async def ask() -> None:
-            try:
-                given = await door(request)
-            except Exception as error:  # noqa: BLE001 - kept, and raised where the test can see it
-                self._failures.append(error)
-                given = Response(f"the test's own door raised {error!r}", 500)
-            response = Response(given) if isinstance(given, str) else given
-            body = response.body.encode() if isinstance(response.body, str) else response.body
-            reply.status, reply.headers = response.status, (("content-type", response.content_type),)
-            reply.chunks = (body,)
-
-        reply.pace = lambda at: ask() if at == 0 else None
-        return reply
 
     def _tell(
         self, what: Literal["arrived", "refused", "held", "complete", "cut", "aborted"], number: int
@@ -453,29 +378,3 @@ def refused(refusal: Refusal) -> Reply:
     return Reply(
         refusal.status, (("content-type", "application/json"),), (msgspec.json.encode(refusal.body()),)
     )
-
-
-def _items_before(chunks: tuple[bytes, ...]) -> tuple[int, ...]:
-    """How many items are complete before each chunk of an answer, of either dialect."""
-    counts = []
-    begun = complete = 0
-    for chunk in chunks:
-        opens, ends = _chat_items(chunk, begun)
-        if opens or ends:  # Chat Completions says that an item ends by beginning the next one
-            complete = begun
-        begun += opens
-        counts.append(complete)
-        complete += chunk.startswith(b"event: response.output_item.done")
-    return tuple(counts)
-
-
-def _chat_items(chunk: bytes, begun: int) -> tuple[bool, bool]:
-    """Whether a chunk of Chat Completions begins an item, and whether it ends the message."""
-    try:
-        (choice,) = msgspec.json.decode(chunk.removeprefix(b"data: "))["choices"]
-        delta = choice["delta"]
-    except (msgspec.DecodeError, KeyError, ValueError):
-        return False, False  # not of this dialect, not streamed, torn, or one without a choice
-    text = delta.get("content") is not None and begun == 0
-    call = any("id" in call for call in delta.get("tool_calls", ()))
-    return text or call, choice["finish_reason"] is not None

@@ -228,13 +228,14 @@ def _json(value: object) -> str:
 
 
 def _noted(entry: Entry, labels: dict[str, str], *, texts: bool) -> str:
-    letter = _LETTERS.get(entry.kind, entry.name or "other")
+    name = " ".join((entry.name or "").split())
+    letter = _LETTERS.get(entry.kind, name or "other")
     inside = []
     if entry.kind in {"call", "output"}:
         inside.append("?" if entry.call_id is None else labels.setdefault(entry.call_id, _label(len(labels))))
     if texts:
         said = " ".join(entry.text.splitlines()) if entry.text.startswith("{") else _json(entry.text)
-        inside.append(f"{entry.name} {said}" if entry.kind == "call" else said)
+        inside.append(f"{name} {said}" if entry.kind == "call" else said)
     return f"{letter}({', '.join(inside)})" if inside else letter
 
 

@@ -21,16 +21,23 @@ def finish(play: Play) -> None:
     Raises:
         Violation: The agent does not come to rest, does not answer, or a rule is broken meanwhile.
     """
-    play.let_answers_go()
+    with play.telling():
+        _finish(play)
+
+
+def _finish(play: Play) -> None:
+    play.act(play.let_answers_go)
     _bounds(play)
-    play.let_tools_go()
+    play.act(play.let_tools_go)
     _rests(play, "the turn does not end, although every tool has returned and the model has answered")
     play.do(User(LAST))
     _rests(play, "the session does not come to rest after one more message")
     play.look()
     error = play.turn_error()
     if error is not None:
-        raise Violation("progress", f"the session cannot be used any more: one more message fails with {error!r}")
+        raise Violation(
+            "progress", f"the session cannot be used any more: one more message fails with {error!r}"
+        )
     if not any(said.text == LAST and said.seen for said in play.record.said):
         raise Violation("lost", "one more message was taken, and no request carried it")
     judge_end(play.record)
@@ -39,12 +46,13 @@ def finish(play: Play) -> None:
 
 
 def _rests(play: Play, otherwise: str) -> None:
-    if not play.pass_by(play.time.ages, play.at_rest):
-        raise Violation("progress", otherwise)
+    with play.fairly():
+        if not play.pass_by(play.time.ages, play.at_rest):
+            raise Violation("progress", otherwise)
 
 
 def _bounds(play: Play) -> None:
-    """Tools that do not stop hold a turn for no longer than their deadline, or an interrupt, and the grace."""
+    """Tools that do not stop hold a turn no longer than until their deadline, or an interrupt, plus grace."""
     stubborn = [visit for visit in play.gates.visits if _holds_on(visit)]
     if not stubborn or play.at_rest():
         return
@@ -57,13 +65,14 @@ def _bounds(play: Play) -> None:
     def moved() -> bool:
         return play.at_rest() or len(play.provider.exchanges) > before
 
-    if not play.pass_by(bound + play.time.margin, moved):
-        cause = "was interrupted" if interrupted else f"has had its deadline of {play.deadline:g} s"
-        waited = bound + play.time.margin
-        raise Violation(
-            "bound",
-            f"call {stubborn[0].step} {cause}, and {waited:g} s later the turn still waits for its tool",
-        )
+    waited = bound + play.time.margin
+    with play.fairly():
+        if not play.pass_by(waited, moved):
+            cause = "was interrupted" if interrupted else f"has had its deadline of {play.deadline:g} s"
+            raise Violation(
+                "bound",
+                f"call {stubborn[0].step} {cause}, and {waited:g} s later the turn still waits for its tool",
+            )
     play.look()
 
 

@@ -16,7 +16,6 @@ from turnlock.testing.gates import Gates, ToolFailed
 from turnlock.testing.provider import Door, Provider, Request, Response
 
 
-
 @define(eq=False)
 class Harness:
     """The test, as the agent's adapter sees it.
@@ -76,6 +75,8 @@ class Agent(Protocol):
     - ``deadline``: seconds that the agent gives a tool;
     - ``grace``: seconds after which a deadline or an interrupt is through, although a tool does not stop;
     - ``approvals``: True when the agent asks ``harness.approval(step)`` before it runs ``risky``;
+    - ``retries``: True when the agent asks again after an error of the provider or a broken connection;
+    - ``repeated_ids``: True when the agent is to be tried with a provider that gives several calls one id;
     - ``send(text)``: takes a message while a turn is under way, and returns when it is accepted; an exception
       says that it is not. With ``modes = ("steer", …)`` it is ``send(text, mode)``;
     - ``interrupt()``: the user's interrupt. Without it, the task that runs ``turn`` is cancelled;
@@ -97,10 +98,11 @@ def loop_of(agent: Agent) -> Library | None:
     Raises:
         TypeError: It says something else.
     """
+    loops: dict[str, Library | None] = {"asyncio": "asyncio", "trio": "trio", "thread": None}
     loop = getattr(agent, "loop", "asyncio")
-    if loop not in {"asyncio", "trio", "thread"}:
+    if loop not in loops:
         raise TypeError(f'{type(agent).__name__}.loop is {loop!r}: write "asyncio", "trio" or "thread"')
-    return None if loop == "thread" else loop
+    return loops[loop]
 
 
 def work_door(gates: Gates) -> Door:

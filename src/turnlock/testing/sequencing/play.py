@@ -1,8 +1,8 @@
 """One story, played to one agent: steps in, violations out.
 
 Owns what is done when. Under trio the agent's time is virtual, and settled means that all its tasks wait.
-Under asyncio and in threads time is real, and settled means that the agent has nothing left to do but what the
-test holds, or that nothing has happened for a while; no rule depends on that guess. What must hold of a
+Under asyncio and in threads time is real, and settled means that the agent has nothing left to do but what
+the test holds, or that nothing has happened for a while; no rule depends on that guess. What must hold of a
 request is ``oracle``'s, how a story ends is ``ending``'s.
 """
 
@@ -11,27 +11,28 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
+import trio.testing
 from attrs import define, field
 
 from turnlock.hosts.loops import LoopThread, Task, in_thread, wait
-from turnlock.strict import Asked
+from turnlock.strict import Asked, Exchange
 from turnlock.testing.gates import Fate, Gates
-from turnlock.testing.loopback import loopback
-from turnlock.testing.provider import Change, Hold, Provider
-from turnlock.testing.schedules import Deviations, Run, Schedule, controlled
+from turnlock.testing.loopback_server import loopback
+from turnlock.testing.provider import Hold, Provider
+from turnlock.testing.scheduling import Deviations, Run, Schedule, controlled
 from turnlock.testing.sequencing import steps
 from turnlock.testing.sequencing.harness import Agent, Factory, Harness, loop_of
 from turnlock.testing.sequencing.oracle import Violation, judge
 from turnlock.testing.sequencing.record import Made, Record, Said, Taken
 from turnlock.testing.sequencing.steps import Answer, Step
-from turnlock.testing.sequencing.story import Story
+from turnlock.testing.sequencing.story import Story, numbered
 from turnlock.testing.sequencing.times import Passing, Real, Virtual
 from turnlock.testing.transcript import items
 
@@ -41,7 +42,7 @@ _LONG = 20.0  # seconds that settling takes at most
 _REST = Answer()
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Play:
     """A story, step by step: ``with Play(factory) as play: play.do(User("U1"))``.
 
@@ -57,7 +58,7 @@ class Play:
         time: How time passes.
         record: What an observer knows.
         story: What happened, in words.
-        steps: What was done.
+        played: What was done.
         turn: The task of the turn under way, or of the last one.
         interrupted: When the turn under way was interrupted.
     """
@@ -71,7 +72,7 @@ class Play:
     time: Passing = field(factory=Real, init=False)
     record: Record = field(factory=Record, init=False)
     story: Story = field(init=False)
-    steps: list[Step] = field(factory=list, init=False)
+    played: list[Step] = field(factory=list, init=False)
     turn: Task | None = field(default=None, init=False)
     interrupted: float | None = field(default=None, init=False)
     _lock: threading.Condition = field(factory=threading.Condition, init=False)
@@ -83,6 +84,7 @@ class Play:
     _holds: list[Hold] = field(factory=list, init=False)
     _saying: list[tuple[Said, Task]] = field(factory=list, init=False)
     _asking: list[Task] = field(factory=list, init=False)  # interrupts
+    _fair: bool = field(default=False, init=False)
     _judged: int = field(default=0, init=False)
 
     # ── opening and closing ─────────────────────────────────────────────────────────────────────────
@@ -90,14 +92,14 @@ class Play:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self.provider = stack.enter_context(loopback(answer=self._answer))
-            self.provider.subscribe(self._changed)
+            self.provider.subscribe(lambda _change: self._happened())
             self.gates = Gates(self._happened, self._now)
             self.asks = Gates(self._happened, self._now)
             self.story = Story(self.record)
             self.agent = self.factory(Harness(self.provider, self.gates, self.asks))
             library = loop_of(self.agent)
             if library == "trio":
-                self.time = Virtual()
+                self.time = Virtual(self._quiet)
             if library is not None:
                 clock = self.time.clock if isinstance(self.time, Virtual) else None
                 self._loop = stack.enter_context(LoopThread(library, clock, self._controlled))
@@ -125,9 +127,23 @@ class Play:
             return
         # A jump is a choice as far as the deadlines of tools go: what is later is left to the story.
         horizon = 0.0 if self.deadline is None else self.deadline + (self.grace or 0.0)
-        schedule = Deviations() if self.schedule is None else self.schedule
-        with controlled(schedule, horizon=horizon) as self._run:
+        with controlled(self, horizon=horizon) as self._run:
             yield
+
+    def choose(self, point: int, tasks: Sequence[Any], options: int) -> int:
+        """The schedule's choice; first in, first out without one, and where bounds of time are judged."""
+        if self._fair or self.schedule is None:
+            return 0
+        return self.schedule.choose(point, tasks, options)
+
+    @contextmanager
+    def fairly(self) -> Iterator[None]:
+        """Nobody is starved meanwhile: a schedule that lets time pass by a waiting task breaks every bound."""
+        self._fair = True
+        try:
+            yield
+        finally:
+            self._fair = False
 
     @contextmanager
     def _live(self) -> Iterator[None]:
@@ -139,11 +155,13 @@ class Play:
 
             async def live() -> None:
                 async with agent:
+                    if isinstance(self.time, Virtual):
+                        await self._quiet()
                     begun.set_result(None)
                     await wait(over)
 
             task = self._loop.spawn(live)
-            task.future.add_done_callback(lambda done: begun.done() or _pass_on(done, begun))
+            task.future.add_done_callback(partial(_pass_on, begun))
             begun.result(_LONG)
             try:
                 yield
@@ -196,20 +214,30 @@ class Play:
         Raises:
             Violation: A rule is broken.
         """
-        self.steps.append(step)
-        try:
-            _DO[type(step)](self, step)
-            self.settle()
+        self.played.append(step)
+        with self.telling():
+            if isinstance(step, steps.Advance):
+                self.story.step(step)
+                self.pass_by(step.seconds, lambda: False)
+            else:
+                self.act(partial(_DO[type(step)], self, step))
             self.look()
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Put the story into a violation that is found within."""
+        try:
+            yield
         except Violation as violation:
-            self.story.wrong(violation.what)
-            violation.story = tuple(self.story.lines)
+            if not violation.story:
+                self.story.wrong(violation.what)
+                violation.story = tuple(numbered(self.story.lines))
             raise
 
     def at_rest(self) -> bool:
         """No turn is under way, and nothing that was said is still being handed over."""
-        busy = self.turn is not None and not self.turn.done
-        return not busy and all(task.done for _said, task in self._saying) and all(t.done for t in self._asking)
+        tasks = [task for _said, task in self._saying] + self._asking
+        return (self.turn is None or self.turn.done) and all(task.done for task in tasks)
 
     def turn_error(self) -> BaseException | None:
         """What the last turn raised."""
@@ -261,7 +289,7 @@ class Play:
             self.gates.fail(step.step, f"failure of {step.step}")
 
     def _stubborn(self, step: steps.Stubborn) -> None:
-        if step.step in self.gates.waiting:
+        if step.step in self.soft:
             self.story.step(step, source="Tools")
             self.gates.make_stubborn(step.step)
 
@@ -280,11 +308,12 @@ class Play:
             self.story.step(step, source="Model")
             self.held_answers[0].release()
 
-    def _advance(self, step: steps.Advance) -> None:
-        self.story.step(step)
-        self.pass_by(step.seconds, lambda: False)
-
     # ── looking, and letting go ─────────────────────────────────────────────────────────────────────
+
+    @property
+    def soft(self) -> list[str]:
+        """The waiting tools that would stop if they were cancelled."""
+        return [v.step for v in self.gates.visits if v.fate is Fate.WAITS and not (v.opened or v.stubborn)]
 
     @property
     def held_answers(self) -> list[Hold]:
@@ -318,31 +347,48 @@ class Play:
         Raises:
             Violation: A rule is broken.
         """
-        self._note_messages()
+        told = self._note_messages()
         self._note_calls()
-        for exchange in self.provider.exchanges[self._judged :]:
-            self._judged += 1
-            entries = items(exchange.body or {})
-            literal = "" if exchange.refusal is None else exchange.refusal.message
-            self.story.request(exchange.number, entries, f"{exchange.status} {literal}" if literal else "")
-            if literal:
-                raise Violation("refused", f"request {exchange.number}: {exchange.status} {literal}", literal)
-            judge(self.record, exchange.number, entries)
+        try:
+            for exchange in self.provider.exchanges[self._judged :]:
+                self._judged += 1
+                self._judge(exchange)
+        finally:
+            for what in told:
+                self.story.agent(what)
 
-    def _note_messages(self) -> None:
+    def _judge(self, exchange: Exchange) -> None:
+        entries = items(exchange.body or {})
+        literal = "" if exchange.refusal is None else exchange.refusal.message
+        said = [made.step for made in self.record.made.values() if made.answer == exchange.number]
+        self.story.request(exchange.number, entries, said, f"{exchange.status} {literal}" if literal else "")
+        if literal:
+            raise Violation("refused", f"request {exchange.number}: {exchange.status} {literal}", literal)
+        judge(self.record, exchange.number, entries)
+
+    def _note_messages(self) -> list[str]:
+        """Note what became of messages; what the user is told of it."""
+        told = []
         for said, task in tuple(self._saying):
             if not task.done:
                 continue
             self._saying.remove((said, task))
             if task.error is not None:
                 said.taken = Taken.STOPPED if not said.mode else Taken.REJECTED
-                self.story.agent(f"{said.text}: {task.error!r}")
+                told.append(f"{said.text}: {task.error!r}")
             else:
                 said.taken = Taken.STOPPED if task.future.cancelled() else Taken.ACCEPTED
         returned = set(self._optional("returned") or ())
         for said in self.record.said:
             if said.text in returned:
                 said.taken = Taken.RETURNED
+        return told
+
+    def _note_answers(self) -> None:
+        """All tasks wait: an answer that was sent whole, and begun to be read, was read to its end."""
+        self._note_calls()
+        whole = {one.number for one in self.provider.exchanges if one.ended == "complete"}
+        self.record.read |= {made.answer for made in self.record.made.values() if made.begun} & whole
 
     def _note_calls(self) -> None:
         for visit in self.gates.visits[sum(len(made.visits) for made in self.record.made.values()) :]:
@@ -355,7 +401,7 @@ class Play:
         # Real clocks are coarse: half of a deadline may have been the whole of it.
         limit = self.deadline * (0.5 if isinstance(self.time, Real) else 1.0) - 1e-6
         for made in self.record.made.values():
-            if any((visit.ended or self._now()) - visit.began >= limit for visit in made.visits):
+            if any((visit.ended or self._now()) - made.at >= limit for visit in made.visits):
                 made.pressed = True
 
     def _press(self) -> None:
@@ -367,13 +413,32 @@ class Play:
 
     # ── settling ────────────────────────────────────────────────────────────────────────────────────
 
-    def settle(self) -> None:
-        """Wait until the agent has done what it can do."""
+    def act(self, action: Callable[[], object]) -> None:
+        """Do something to the agent, and wait until it has done what it can do.
+
+        In virtual time both happen in the agent's loop, at one moment: another thread would come at any.
+        """
         if isinstance(self.time, Virtual):
             assert self._loop is not None, "virtual time is trio's"
-            self._loop.settle()
+            self._loop.call(partial(self._act, action))
             self._raise_of_schedule()
-            return
+            self._note_answers()
+        else:
+            action()
+            self._settle()
+
+    async def _act(self, action: Callable[[], object]) -> None:
+        action()
+        await self._quiet()
+
+    async def _quiet(self) -> None:
+        """Until all tasks wait. Whoever is told so may find some awake: the schedule may have jumped."""
+        while True:
+            await trio.testing.wait_all_tasks_blocked()
+            if self._run is None or self._run.alone:
+                return
+
+    def _settle(self) -> None:
         end = time.monotonic() + _LONG
         silence = time.monotonic() + _PAUSE
         while time.monotonic() < end:
@@ -414,9 +479,6 @@ class Play:
             self._events += 1
             self._lock.notify_all()
 
-    def _changed(self, change: Change) -> None:
-        self._happened()
-
     # ── the model ───────────────────────────────────────────────────────────────────────────────────
 
     def _answer(self, _asked: Asked) -> Mapping[str, Any]:
@@ -438,7 +500,7 @@ class Play:
         return said
 
     def _call(self, answer: Answer, number: int) -> Mapping[str, Any]:
-        made = Made(_letters(len(self.record.made)), number)
+        made = Made(_letters(len(self.record.made)), number, self._now())
         self.record.made[made.step] = made
         call: dict[str, Any] = {
             "name": "risky" if answer.risky else "work",
@@ -447,13 +509,15 @@ class Play:
         return call | {"id": f"call_{number}"} if answer.one_id else call
 
 
-def _pass_on(done: Future[Any], begun: Future[None]) -> None:
+def _pass_on(begun: Future[None], done: Future[Any]) -> None:
+    if begun.done():
+        return
     error = None if done.cancelled() else done.exception()
     begun.set_exception(error or RuntimeError("the adapter ended before it began"))
 
 
 def _letters(number: int) -> str:
-    """a, b, … z, aa, ab, …"""
+    """How calls are named: a, b, … z, aa, ab, …."""
     before, last = divmod(number, 26)
     return (_letters(before - 1) if before else "") + chr(ord("a") + last)
 
@@ -467,5 +531,4 @@ _DO: Mapping[type, Callable[[Play, Any], None]] = {
     steps.Approve: Play._approve,  # noqa: SLF001
     steps.Interrupt: Play._interrupt,  # noqa: SLF001
     steps.Release: Play._release,  # noqa: SLF001
-    steps.Advance: Play._advance,  # noqa: SLF001
 }

@@ -45,7 +45,8 @@ class Made:
 
     Attributes:
         step: Its name in the story.
-        answer: Which answer made it, counted from 1.
+        answer: Which request was answered with it, counted from 1.
+        at: When, in seconds.
         visits: The runs of its tool.
         asked: The user was asked to approve it.
         denied: The user did not.
@@ -55,6 +56,7 @@ class Made:
 
     step: str
     answer: int
+    at: float
     visits: list[Visit] = field(factory=list)
     asked: bool = False
     denied: bool = False
@@ -74,13 +76,13 @@ class Record:
     Attributes:
         said: The messages, in the order in which they were handed over.
         made: The calls, by name, in the order in which they were made.
+        read: The answers that the agent is known to have read to their ends.
     """
 
     said: list[Said] = field(factory=list)
     made: dict[str, Made] = field(factory=dict)
+    read: set[int] = field(factory=set)
 
     def known(self, made: Made) -> bool:
-        """The agent has read the answer that made a call: one of its calls was taken up, or was sent back."""
-        return any(
-            each.begun or each.output is not None for each in self.made.values() if each.answer == made.answer
-        )
+        """The agent has read a call: it was taken up, or sent back, or its whole answer was read."""
+        return made.begun or made.output is not None or made.answer in self.read

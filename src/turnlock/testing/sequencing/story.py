@@ -38,18 +38,17 @@ class Story:
         self.lines.append(step.say())
         self.arrows.append((source, target, step.say()))
 
-    def request(self, number: int, entries: Iterable[Entry], refusal: str = "") -> None:
-        """A request left, and was refused or not."""
+    def request(self, number: int, entries: Iterable[Entry], calls: Sequence[str], refusal: str = "") -> None:
+        """A request left, and was answered, or refused."""
         carried = self.notation(entries)
         self._did(f"request {number} carries {carried}")
         self.arrows.append(("Agent", "Model", f"{number}: {carried}"))
         if refusal:
             self._did(f"request {number} is refused: {refusal}")
             self.arrows.append(("Model", "Agent", f"refused: {refusal}"))
-
-    def answer(self, said: str) -> None:
-        """The model answered."""
-        self.arrows.append(("Model", "Agent", said))
+        else:
+            made = " ".join(f"K({step})" for step in calls)
+            self.arrows.append(("Model", "Agent", made or "no call"))
 
     def agent(self, did: str) -> None:
         """The agent did something that the user sees."""
@@ -85,7 +84,10 @@ class Story:
 
     def mermaid(self) -> str:
         """The story as a sequence diagram."""
-        lines = ["sequenceDiagram", *(f"    participant {who}" for who in ("User", "Agent", "Model", "Tools"))]
+        lines = [
+            "sequenceDiagram",
+            *(f"    participant {who}" for who in ("User", "Agent", "Model", "Tools")),
+        ]
         lines += (f"    {source}->>{target}: {_safe(text)}" for source, target, text in self.arrows)
         return "\n".join(lines) + "\n"
 

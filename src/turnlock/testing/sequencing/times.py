@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Protocol
 
@@ -60,8 +60,9 @@ class Real:
 
 @define(eq=False)
 class Virtual:
-    """The time of a trio run with a mock clock."""
+    """The time of a trio run with a mock clock; ``quiet`` waits, in the run, until all its tasks wait."""
 
+    quiet: Callable[[], Awaitable[None]]
     margin: float = 0.1
     ages: float = 7_200.0
     clock: trio.testing.MockClock = field(factory=trio.testing.MockClock, init=False)
@@ -79,7 +80,6 @@ class Virtual:
             if left <= 0:
                 return False
             loop.call(partial(self._pass, min(step, left)))
-            loop.settle()
             step *= 4
         return True
 
@@ -89,3 +89,4 @@ class Virtual:
             await trio.sleep(seconds)
         finally:
             self.clock.autojump_threshold = math.inf
+        await self.quiet()

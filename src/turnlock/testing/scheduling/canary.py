@@ -11,8 +11,8 @@ from random import Random
 import trio
 
 from turnlock.errors import SchedulingError
-from turnlock.testing.schedules.running import run_scheduled
-from turnlock.testing.schedules.schedulers import JUMP, Deviations, Schedule, Uniform
+from turnlock.testing.scheduling.running import run_scheduled
+from turnlock.testing.scheduling.schedulers import JUMP, Deviations, Schedule, Uniform
 
 RUNS = 300
 ORDERS = 60

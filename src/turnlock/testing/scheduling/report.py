@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from turnlock.testing.schedules._trio import Run, Step
+from turnlock.testing.scheduling._trio import Run, Step
 
 AROUND = 3
 """Steps that are shown on each side of a deviation, and at the end."""

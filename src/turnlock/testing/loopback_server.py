@@ -43,12 +43,9 @@ def loopback(
     Raises:
         ScriptError: A line is not of the format.
     """
-    script = Script(())
-    for given in lines:
-        script = (
-            Script((*script.lines, *given.lines)) if isinstance(given, Script) else script.followed_by(given)
-        )
-    return Provider.of(script, dialect, answer, lambda provider: _server().place(provider))
+    return Provider.of(
+        Script(()).followed_by(*lines), dialect, answer, lambda provider: _server().place(provider)
+    )
 
 
 @define(eq=False)

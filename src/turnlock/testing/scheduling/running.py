@@ -15,10 +15,10 @@ from trio.lowlevel import Task
 from trio.testing import MockClock
 
 from turnlock.errors import Deadlock, SchedulingError
-from turnlock.testing.schedules import _trio
-from turnlock.testing.schedules._trio import Run
-from turnlock.testing.schedules.report import note
-from turnlock.testing.schedules.schedulers import JUMP, Choice, Deviations, Schedule
+from turnlock.testing.scheduling import _trio
+from turnlock.testing.scheduling._trio import Run
+from turnlock.testing.scheduling.report import note
+from turnlock.testing.scheduling.schedulers import JUMP, Choice, Deviations, Schedule
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")

@@ -12,8 +12,8 @@ from typing import Final
 
 from hypothesis import strategies as st
 
-from turnlock.testing.schedules.running import outcome
-from turnlock.testing.schedules.schedulers import Bounded, Deviations, Pct, Schedule, Uniform
+from turnlock.testing.scheduling.running import outcome
+from turnlock.testing.scheduling.schedulers import Bounded, Deviations, Pct, Schedule, Uniform
 
 LADDER: Final = (16, 64, 256, 1024)
 """Choice points that a run may have, where nobody has measured it: one of them is drawn."""

@@ -27,7 +27,7 @@ from trio.lowlevel import Task
 from trio.testing import MockClock
 
 from turnlock.errors import SchedulingError
-from turnlock.testing.schedules.schedulers import JUMP, Deviations, Schedule
+from turnlock.testing.scheduling.schedulers import JUMP, Deviations, Schedule
 
 Step: TypeAlias = tuple[int, float, int, str, int]
 """Choice point or -1, time, number of the task or -1 for a jump, its name, that of whom it overtook or -1."""
@@ -76,6 +76,11 @@ class Run:
     def deviations(self) -> Deviations:
         """What was chosen so far, as a value that replays it."""
         return Deviations(self.taken)
+
+    @property
+    def alone(self) -> bool:
+        """Whether the task that runs now is the only one that could run."""
+        return not self._waiting
 
     def arrange(self, batch: list[Task]) -> None:
         """Leave one task in trio's batch, and put the others back on the run queue.

@@ -3,15 +3,15 @@
 ``strategy.py`` needs hypothesis, all else only trio.
 """
 
-from turnlock.testing.schedules._trio import Run as Run
-from turnlock.testing.schedules.canary import canary as canary
-from turnlock.testing.schedules.running import (
+from turnlock.testing.scheduling._trio import Run as Run
+from turnlock.testing.scheduling.canary import canary as canary
+from turnlock.testing.scheduling.running import (
     controlled as controlled,
     every_schedule as every_schedule,
     run_scheduled as run_scheduled,
     shortest as shortest,
 )
-from turnlock.testing.schedules.schedulers import (
+from turnlock.testing.scheduling.schedulers import (
     JUMP as JUMP,
     Bounded as Bounded,
     Deviations as Deviations,
@@ -19,4 +19,4 @@ from turnlock.testing.schedules.schedulers import (
     Schedule as Schedule,
     Uniform as Uniform,
 )
-from turnlock.testing.schedules.strategy import schedules as schedules
+from turnlock.testing.scheduling.strategy import schedules as schedules

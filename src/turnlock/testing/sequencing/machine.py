@@ -1,0 +1,269 @@
+"""The hypothesis state machine that plays random stories to an agent.
+
+Owns which stories are tried, and how they are told apart from each other: rules for every step, offered only
+where they can do something. ``sequencing_test(factory)`` is the front door; nobody needs to subclass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import ClassVar, TypeAlias
+from unittest import TestCase
+
+from hypothesis import HealthCheck, settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from turnlock.testing.scheduling import Schedule, schedules
+from turnlock.testing.sequencing.ending import finish
+from turnlock.testing.sequencing.harness import Factory
+from turnlock.testing.sequencing.oracle import Violation
+from turnlock.testing.sequencing.play import Play
+from turnlock.testing.sequencing.steps import (
+    Advance,
+    Answer,
+    Approve,
+    Fail,
+    Interrupt,
+    Open,
+    Release,
+    Send,
+    Step,
+    Stubborn,
+    User,
+)
+from turnlock.testing.sequencing.times import Real
+
+Found: TypeAlias = Callable[[Play, Violation], object]
+"""Told of every violation that was found, also while it is made smaller."""
+
+EXAMPLES = 100
+"""Stories of one test."""
+STEPS = 25
+"""Steps of one story, at most."""
+
+_CALLS_MAX = 40  # in one story: enough for every rule, and bodies stay small
+
+
+class StoryMachine(RuleBasedStateMachine):
+    """Plays one story. ``sequencing_test`` makes the subclass that knows the agent."""
+
+    factory: ClassVar[Factory]
+    schedules: ClassVar[st.SearchStrategy[Schedule]]
+    found: ClassVar[Found | None] = None
+    began: ClassVar[Callable[[], object] | None] = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.play: Play | None = None
+        self.failed = False
+        self.said = 0
+
+    # ── beginning and end ───────────────────────────────────────────────────────────────────────────
+
+    @initialize(schedule=st.runner().flatmap(lambda machine: type(machine).schedules))
+    def begin(self, schedule: Schedule) -> None:
+        """Open the agent."""
+        began = type(self).began
+        if began is not None:
+            began()
+        play = Play(type(self).factory, schedule)
+        self.play = play.__enter__()  # left in teardown
+
+    def teardown(self) -> None:
+        """End the story, unless it has come to a bad end before."""
+        play, self.play = self.play, None
+        if play is None:
+            return
+        with ExitStack() as stack:
+            stack.push(play)  # entered in begin
+            if not self.failed:
+                self._watch(play, lambda: finish(play))
+
+    def _do(self, step: Step) -> None:
+        play = self.playing
+        self._watch(play, lambda: play.do(step))
+
+    def _watch(self, play: Play, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except BaseException as error:
+            self.failed = True
+            found = type(self).found
+            if isinstance(error, Violation) and found is not None:
+                found(play, error)
+            raise
+
+    @property
+    def playing(self) -> Play:
+        """The story under way."""
+        assert self.play is not None, "begin runs first"
+        return self.play
+
+    # ── what the user does ──────────────────────────────────────────────────────────────────────────
+
+    @precondition(lambda self: self.playing.at_rest())
+    @rule(answers=st.runner().flatmap(lambda machine: _answers(machine.playing)))
+    def user_says(self, answers: tuple[Answer, ...]) -> None:
+        """The user says something, and a turn begins."""
+        self._do(User(self._new_text(), answers))
+
+    @precondition(lambda self: not self.playing.at_rest() and hasattr(self.playing.agent, "send"))
+    @rule(mode=st.runner().flatmap(lambda machine: _modes(machine.playing)))
+    def user_adds(self, mode: str) -> None:
+        """The user says something while a turn is under way."""
+        self._do(Send(self._new_text(), mode))
+
+    @precondition(lambda self: not self.playing.at_rest())
+    @rule(cancel=st.runner().flatmap(lambda machine: _ways(machine.playing)))
+    def user_interrupts(self, cancel: bool) -> None:  # noqa: FBT001  # drawn by name
+        """The user interrupts the turn."""
+        self._do(Interrupt(cancel))
+
+    @precondition(lambda self: self.playing.asks.waiting)
+    @rule(step=st.runner().flatmap(lambda m: st.sampled_from(m.playing.asks.waiting)), allow=st.booleans())
+    def user_answers(self, step: str, allow: bool) -> None:  # noqa: FBT001
+        """The user allows a call, or denies it."""
+        self._do(Approve(step, allow))
+
+    def _new_text(self) -> str:
+        self.said += 1
+        return f"U{self.said}"
+
+    # ── what tools, model and clock do ──────────────────────────────────────────────────────────────
+
+    @precondition(lambda self: self.playing.gates.waiting)
+    @rule(step=st.runner().flatmap(lambda machine: st.sampled_from(machine.playing.gates.waiting)))
+    def tool_returns(self, step: str) -> None:
+        """A tool returns."""
+        self._do(Open(step))
+
+    @precondition(lambda self: self.playing.gates.waiting)
+    @rule(step=st.runner().flatmap(lambda machine: st.sampled_from(machine.playing.gates.waiting)))
+    def tool_raises(self, step: str) -> None:
+        """A tool raises."""
+        self._do(Fail(step))
+
+    @precondition(lambda self: _has_bounds(self.playing) and self.playing.soft)
+    @rule(step=st.runner().flatmap(lambda machine: st.sampled_from(machine.playing.soft)))
+    def tool_will_not_stop(self, step: str) -> None:
+        """A tool will swallow its cancellation."""
+        self._do(Stubborn(step))
+
+    @precondition(lambda self: self.playing.held_answers)
+    @rule()
+    def answer_goes_on(self) -> None:
+        """An answer that stands still goes on."""
+        self._do(Release())
+
+    @precondition(lambda self: not self.playing.at_rest() and bool(_waits(self.playing)))
+    @rule(seconds=st.runner().flatmap(lambda machine: st.sampled_from(_waits(machine.playing))))
+    def time_passes(self, seconds: float) -> None:
+        """Time passes."""
+        self._do(Advance(seconds))
+
+
+# ── what an agent can do ────────────────────────────────────────────────────────────────────────────────
+
+
+def _answers(play: Play) -> st.SearchStrategy[tuple[Answer, ...]]:
+    """What the model says in one turn, from the plain to the odd."""
+    if len(play.record.made) > _CALLS_MAX:
+        return st.just(())
+    agent = play.agent
+    risky = st.booleans() if getattr(agent, "approvals", False) else st.just(value=False)
+    kinds = [
+        st.builds(Answer, calls=st.integers(1, 3), text=st.booleans(), risky=risky),
+        st.builds(Answer, calls=st.integers(0, 2), text=st.booleans(), holds=st.integers(0, 2)),
+    ]
+    if getattr(agent, "retries", False):
+        kinds += [
+            st.builds(Answer, calls=st.integers(0, 2), text=st.booleans(), breaks=st.integers(0, 3)),
+            st.builds(Answer, status=st.sampled_from([500, 429])),
+        ]
+    if getattr(agent, "repeated_ids", False):
+        kinds.append(st.builds(Answer, calls=st.integers(2, 3), one_id=st.just(value=True)))
+    return st.lists(st.one_of(kinds), max_size=3).map(tuple)
+
+
+def _modes(play: Play) -> st.SearchStrategy[str]:
+    return st.sampled_from(getattr(play.agent, "modes", ("",)))
+
+
+def _ways(play: Play) -> st.SearchStrategy[bool]:
+    """How the user may interrupt: by cancelling the task of the turn, and as the agent itself offers it."""
+    return st.booleans() if hasattr(play.agent, "interrupt") else st.just(value=True)
+
+
+def _has_bounds(play: Play) -> bool:
+    return play.deadline is not None or play.grace is not None
+
+
+def _waits(play: Play) -> list[float]:
+    """How long time may pass: around the deadline of tools, if they have one; shortly, where that is free."""
+    free = [] if isinstance(play.time, Real) else [1.0]
+    if play.deadline is None:
+        return free
+    return [*free, play.deadline / 2, play.deadline, play.deadline + (play.grace or 0.0)]
+
+
+# ── the front door ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def story_machine(
+    factory: Factory,
+    *,
+    found: Found | None = None,
+    began: Callable[[], object] | None = None,
+    drawn: st.SearchStrategy[Schedule] | None = None,
+) -> type[StoryMachine]:
+    """The state machine of one agent.
+
+    Args:
+        factory: Makes the adapter.
+        found: Told of every violation, also while hypothesis makes it smaller.
+        began: Called before every story.
+        drawn: Which schedules are tried; default: ``schedules()``.
+    """
+    named = getattr(factory, "__name__", type(factory).__name__)
+    body = {
+        "factory": staticmethod(factory),
+        "schedules": schedules() if drawn is None else drawn,
+        "found": None if found is None else staticmethod(found),
+        "began": None if began is None else staticmethod(began),
+        "__module__": __name__,
+    }
+    return type(f"StoriesOf{named}", (StoryMachine,), body)
+
+
+def sequencing_test(
+    factory: Factory,
+    *,
+    examples: int = EXAMPLES,
+    steps: int = STEPS,
+    schedule: st.SearchStrategy[Schedule] | None = None,
+) -> type[TestCase]:
+    """A test case that plays random stories to an agent and judges every request that leaves it.
+
+    ``TestMyAgent = sequencing_test(MyAdapter)`` in a test module is all that pytest or unittest needs. A
+    failure tells the shortest story that was found, and the provider's own words if it refused.
+
+    Args:
+        factory: Makes the agent's adapter, given a ``Harness``; see ``Agent`` for what it may offer.
+        examples: Stories of one run.
+        steps: Steps of a story, at most.
+        schedule: Which schedules are tried where the agent runs under trio; default: ``schedules()``.
+
+    Raises:
+        TypeError: The factory cannot be called.
+    """
+    if not callable(factory):
+        raise TypeError(f"{factory!r} makes no adapter: give a class or a function that takes a Harness")
+    made: type[TestCase] = story_machine(factory, drawn=schedule).TestCase
+    made.settings = settings(  # type: ignore[attr-defined]  # hypothesis reads it there
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,  # an agent may be slow: that is no failure
+        suppress_health_check=list(HealthCheck),
+    )
+    return made
