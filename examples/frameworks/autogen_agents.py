@@ -12,7 +12,7 @@ from autogen_core import CancellationToken
 from autogen_core.models import ModelFamily
 from autogen_ext.models.openai import OpenAIChatCompletionClient
 
-from turnlock.testing.sequencing.harness import Harness
+from turnlock.testing import Harness
 
 _MODEL = {
     "family": ModelFamily.UNKNOWN,

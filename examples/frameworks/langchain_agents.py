@@ -13,7 +13,7 @@ from langchain.tools import tool
 from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
 
-from turnlock.testing.sequencing.harness import Harness
+from turnlock.testing import Harness
 
 
 class Chat:

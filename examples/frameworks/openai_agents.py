@@ -19,7 +19,7 @@ from agents import (
 )
 from openai import AsyncOpenAI
 
-from turnlock.testing.sequencing.harness import Harness
+from turnlock.testing import Harness
 
 
 class Responses:

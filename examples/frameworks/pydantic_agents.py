@@ -5,15 +5,16 @@ or failed; ``AgentRun.cancel()`` stops a run; ``AgentRun.enqueue()`` sends a mes
 ``tool_timeout=`` is the deadline of the tools (docs of ``Agent``, ``AgentRun`` and ``RunCancelled``).
 """
 
-from typing import Self
+from typing import NoReturn, Self
 
 from openai import AsyncOpenAI
-from pydantic_ai import Agent
+from pydantic_ai import Agent, ToolFailed
+from pydantic_ai.capabilities import Hooks
 from pydantic_ai.messages import ModelMessage
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
-from turnlock.testing.sequencing.harness import Harness
+from turnlock.testing import Harness
 
 
 class Chat:
@@ -22,11 +23,14 @@ class Chat:
     loop = "asyncio"
     deadline: float | None = None
     model = OpenAIChatModel
+    capabilities: tuple[Hooks, ...] = ()
 
     def __init__(self, harness: Harness) -> None:
         self.client = AsyncOpenAI(base_url=harness.base_url, api_key="any", max_retries=0)
         model = self.model("any", provider=OpenAIProvider(openai_client=self.client))
-        self.agent = Agent(model, tools=[harness.work], tool_timeout=self.deadline)
+        self.agent = Agent(
+            model, tools=[harness.work], tool_timeout=self.deadline, capabilities=self.capabilities
+        )
         self.history: list[ModelMessage] = []
 
     async def turn(self, text: str) -> None:
@@ -56,13 +60,23 @@ class Responses(Chat):
     model = OpenAIResponsesModel
 
 
-class Deadline(Chat):
-    """``Chat``, and a tool gets half a second."""
+async def _tell(*_context: object, error: Exception, **_call: object) -> NoReturn:
+    raise ToolFailed(str(error))
+
+
+class ToolErrors(Chat):
+    """``Chat``, and the model is told what a tool raises."""
+
+    capabilities = (Hooks(tool_execute_error=_tell),)
+
+
+class Deadline(ToolErrors):
+    """``ToolErrors``, and a tool gets half a second."""
 
     deadline = 0.5
 
 
-class RepeatedIds(Chat):
-    """``Chat``, against a server that may give several calls one id."""
+class RepeatedIds(ToolErrors):
+    """``ToolErrors``, against a server that may give several calls one id."""
 
     repeated_ids = True
