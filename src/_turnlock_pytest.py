@@ -64,9 +64,11 @@ def _part() -> ModuleType:
     try:
         from turnlock.testing import plugin  # noqa: PLC0415 - see the top
     except ImportError as error:
-        pytest.fail(
-            f"a fixture of turnlock needs a package that is not installed ({error}): "
-            "pip install 'turnlock[testing]'",
-            pytrace=False,
-        )
-    return plugin
+        missing = error
+    else:
+        return plugin
+    pytest.fail(
+        f"a fixture of turnlock needs a package that is not installed ({missing}): "
+        "pip install 'turnlock[testing]'",
+        pytrace=False,
+    )

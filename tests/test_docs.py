@@ -122,6 +122,7 @@ def test_most_of_the_code_is_run() -> None:
         "guide.md",
         "models.md",
         "provider.md",
+        "testing.md",
         "tools.md",
     }
 

@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from support.plain_client import ASK, post
-from turnlock.testing import Provider, Request, loopback
+from turnlock.testing import Provider, Request, every_schedule, loopback
 from turnlock.testing.bell import Bell
 
 
@@ -73,6 +73,20 @@ async def test_a_client_that_leaves_a_held_answer(autojump_clock: MockClock) -> 
             with pytest.raises(httpx2.ReadTimeout):
                 await client.post("responses", json=ASK)
     assert [exchange.number for exchange in provider.aborted] == [1, 2]
+
+
+def test_no_schedule_makes_an_answer_late_that_waits_for_nothing() -> None:
+    """A client's patience counts only while an answer is held: a jump of the clock finds no other."""
+
+    async def ask() -> None:
+        with loopback({"text": "a"}) as provider:
+            async with client_of(provider, timeout=600) as client, trio.open_nursery() as nursery:
+                nursery.start_soon(trio.sleep, 1)  # so that there is something to jump to
+                await client.post("responses", json={**ASK, "stream": True})
+
+    tried = [error for _, error in every_schedule(ask, at_most=1)]
+    assert len(tried) > 10
+    assert [error for error in tried if error is not None] == []
 
 
 async def test_closed_while_an_answer_is_held() -> None:

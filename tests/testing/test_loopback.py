@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -18,7 +20,7 @@ import trio
 
 from support.plain_client import ASK, BAD, CHAT, Asking, post
 from turnlock.strict import Asked, Script, ScriptError
-from turnlock.testing import Change, ProviderClosed, Request, Response, loopback
+from turnlock.testing import Change, ProviderClosed, Request, Response, loopback, loopback_server
 
 LS = {"calls": [{"name": "ls"}, {"name": "cat"}]}
 
@@ -161,7 +163,7 @@ def test_an_answer_held_in_its_middle(path: str, ask: dict[str, Any]) -> None:
                 assert (len(provider.in_flight), asking.waits) == (1, True)
                 hold.release()
             holds[5].wait()
-            assert provider.exchanges[0].ended is None
+            assert len(provider.in_flight) == 1
             holds[5].release()
         assert whole_items(path, asking.answer[1]) == (3 if path == "/responses" else 2)
     assert not holds[3].reached
@@ -223,6 +225,15 @@ def test_a_closed_provider_is_gone() -> None:
         _ = unused.base_url
 
 
+def test_an_answer_that_is_delayed_ends_with_the_provider() -> None:
+    """Closing waits for no delay of the script."""
+    with loopback({"text": "late", "delay": 600}) as provider:
+        with Asking(provider.base_url, ASK) as asking:
+            provider.wait_for(lambda: len(provider.in_flight) == 1)
+            provider.close()
+    assert (asking.answer[0], len(provider.aborted)) == (410, 1)
+
+
 def test_an_answer_in_its_middle_is_broken_off_when_it_closes() -> None:
     """The client sees a body that is not whole, at once."""
     with loopback(LS) as provider:
@@ -241,6 +252,39 @@ def test_a_prefix_that_nobody_has() -> None:
             status, body = post(wrong, ASK)
             assert (status, body["error"]["code"]) == (404, "unknown_prefix")
             assert "Use the whole base_url of the provider" in body["error"]["message"]
+
+
+def test_a_server_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for a base URL is told why there is none, each time."""
+
+    async def serve(*_args: Any, **_more: Any) -> None:
+        raise OSError("no sockets here")
+
+    monkeypatch.setattr(loopback_server, "serve", serve)
+    monkeypatch.setattr(loopback_server, "_servers", {})
+    monkeypatch.setattr("atexit.register", lambda _end: None)
+    with loopback() as provider:
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match=r"has ended .*no sockets here.*start the process again"):
+                _ = provider.base_url
+
+
+def test_what_is_no_request_for_an_answer() -> None:
+    """The models and the exchanges can be read, and are no exchange."""
+    with loopback() as provider:
+        with urllib.request.urlopen(f"{provider.base_url}/models") as answer:
+            assert json.load(answer)["data"][0]["id"] == "script"
+        assert provider.exchanges == ()
+
+
+def test_a_late_answer_is_held_behind_its_delay() -> None:
+    """A delay of the script and a hold of the test are waited for one after the other."""
+    with loopback({"text": "late", "delay": 0.01}) as provider:
+        hold = provider.hold()
+        with Asking(provider.base_url, ASK) as asking:
+            hold.wait()
+            hold.release()
+    assert text_of(asking.answer) == "late"
 
 
 async def door(request: Request) -> Response | str:

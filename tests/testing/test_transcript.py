@@ -119,6 +119,7 @@ def test_messages_of_chat() -> None:
     result = {"role": "function", "name": "ls", "content": "x"}
     assert chat(old, result, texts=True) == 'K(?, ls {}) O(?, "x")'
     assert chat({"role": "assistant", "content": None}) == "A"
+    assert chat({"role": "assistant", "tool_calls": [{"id": "c1", "type": "function"}]}) == "function"
 
 
 def test_lines_stay_lines() -> None:

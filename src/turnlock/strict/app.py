@@ -54,6 +54,7 @@ class Exchange:
         refusal: Why it was refused; None when the script answered.
         answer: The items that the client saw complete; for Chat Completions the one message.
         ended: How the answer ended; None while it is on its way.
+        held: The items that the provider held for the client, which the body continues.
     """
 
     number: int
@@ -65,6 +66,17 @@ class Exchange:
     refusal: Refusal | None = None
     answer: tuple[Mapping[str, Any], ...] = ()
     ended: End | None = None
+    held: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def whole(self) -> Mapping[str, Any]:
+        """The body with what the provider held for it: all that the model reads."""
+        body = self.body or {}
+        if not self.held:
+            return body
+        given = body.get("input", ())
+        new = [{"type": "message", "role": "user", "content": given}] if isinstance(given, str) else given
+        return {**body, "input": [*self.held, *new]}
 
     @property
     def rule(self) -> str | None:
@@ -228,6 +240,7 @@ class StrictProvider:
     def _responses(self, exchange: Exchange, body: Mapping[str, Any]) -> Reply:
         conversation = _conversation(body)
         before, refusal = self._holdings(body, conversation)
+        exchange = attrs.evolve(exchange, held=before)
         refusal = refusal or responses.judge(body, held=before, stored=self._stored)
         if refusal is not None:
             return self._refuse(exchange, refusal)

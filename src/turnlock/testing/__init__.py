@@ -52,7 +52,7 @@ if TYPE_CHECKING:
         replay as replay,
     )
     from turnlock.testing.sequencing.machine import sequencing_test as sequencing_test
-    from turnlock.testing.sequencing.oracle import Violation as Violation
+    from turnlock.testing.sequencing.oracle import Rule as Rule, Violation as Violation
     from turnlock.testing.sequencing.steps import (
         Advance as Advance,
         Answer as Answer,
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         Release as Release,
         Send as Send,
         Stubborn as Stubborn,
+        Together as Together,
         User as User,
     )
     from turnlock.testing.sessions import SessionAgent as SessionAgent
@@ -79,10 +80,10 @@ _MODULES = {
     "sequencing.harness": ("Agent", "Harness"),
     "sequencing.hunt": ("Finding", "Hunted", "hunt", "replay"),
     "sequencing.machine": ("sequencing_test",),
-    "sequencing.oracle": ("Violation",),
+    "sequencing.oracle": ("Rule", "Violation"),
     "sequencing.steps": (
         *("Advance", "Answer", "Approve", "Fail", "Interrupt"),
-        *("Open", "Release", "Send", "Stubborn", "User"),
+        *("Open", "Release", "Send", "Stubborn", "Together", "User"),
     ),
     "sessions": ("SessionAgent",),
     "transcript": ("Entry", "items", "notation"),

@@ -56,6 +56,7 @@ class Visit:
         stubborn: It goes on waiting when it is cancelled.
         cancels: How often it was cancelled while it waited.
         gate: What it waits for.
+        blocking: It is a plain function, which nobody can cancel.
         began: When it began, in seconds.
         ended: When it ended.
     """
@@ -66,6 +67,7 @@ class Visit:
     stubborn: bool = False
     cancels: int = 0
     gate: Future[Passage] = field(factory=Future, repr=False)
+    blocking: bool = False
     began: float = 0.0
     ended: float | None = None
 
@@ -104,7 +106,7 @@ class Gates:
         """A plain function, for agents that run their tools in threads."""
 
         def work(step: str) -> str:
-            visit = self._arrive(step)
+            visit = self._arrive(step, blocking=True)
             return self._leave(visit, visit.gate.result())
 
         return _named(work, name, doc)
@@ -128,8 +130,8 @@ class Gates:
                 self.told()
         return self._leave(visit, visit.gate.result())
 
-    def _arrive(self, step: str) -> Visit:
-        visit = Visit(step, began=self.now())
+    def _arrive(self, step: str, *, blocking: bool = False) -> Visit:
+        visit = Visit(step, blocking=blocking, began=self.now())
         with self._lock:
             self._visits.append(visit)
             if self._free:

@@ -59,6 +59,7 @@ class _Server:
     _thread: threading.Thread | None = field(default=None, init=False)
     _root: str = field(default="", init=False)
     _stop: Callable[[], None] = field(default=lambda: None, init=False)
+    _ended: bool = field(default=False, init=False)
     _error: BaseException | None = field(default=None, init=False)
 
     def place(self, provider: Provider) -> str:
@@ -69,8 +70,11 @@ class _Server:
                 self._thread = threading.Thread(target=self._run, name="turnlock loopback", daemon=True)
                 self._thread.start()
                 self._ready.wait()
-            if not self._thread.is_alive():
-                raise RuntimeError("the thread of the loopback server has ended") from self._error
+            if self._ended:
+                raise RuntimeError(
+                    f"the loopback server of this process has ended ({self._error!r}): "
+                    "repair what ended it, and start the process again"
+                ) from self._error
             self._placed += 1
             prefix = f"p{self._placed}"
             self._providers[prefix] = provider
@@ -89,6 +93,7 @@ class _Server:
         except BaseException as error:  # noqa: BLE001 - whoever needs the thread next is told
             self._error = error
         finally:
+            self._ended = True
             self._ready.set()
 
     async def _serve(self) -> None:

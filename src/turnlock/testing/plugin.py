@@ -49,8 +49,7 @@ def judge(provider: Provider) -> None:
     Raises:
         BaseException: What a function of the test raised inside of the provider.
     """
-    for failure in provider.failures:
-        raise failure
+    provider.raise_failures()
     said = complaint(provider)
     if said is not None:
         pytest.fail(said, pytrace=False)
@@ -62,12 +61,7 @@ def end(provider: Provider) -> None:
     Raises:
         BaseException: What a function of the test raised inside of the provider.
     """
-    judged = provider.failures  # by the test, which has raised the first one
-    try:
-        provider.close()
-    except BaseException as failure:
-        if failure not in judged:
-            raise
+    provider.close()
     judge(provider)
 
 

@@ -75,6 +75,7 @@ class Provider:
     _failures: list[BaseException] = field(factory=list, init=False)
     _cleaning: list[Callable[[], object]] = field(factory=list, init=False)
     _expects: Callable[[str | None], bool] = field(default=lambda _rule: False, init=False)
+    _told: int = field(default=0, init=False)  # so many failures were raised
     _carried: int = field(default=0, init=False)  # requests that the server of the process has in hand
 
     @classmethod
@@ -152,7 +153,7 @@ class Provider:
 
     @property
     def failures(self) -> tuple[BaseException, ...]:
-        """What functions of the test raised: ``answer``, doors, listeners. ``close`` raises the first."""
+        """What functions of the test raised: ``answer``, doors, listeners."""
         return tuple(self._failures)
 
     # --- what a test can do
@@ -240,20 +241,31 @@ class Provider:
         """Wait, under trio, until ``so()``."""
         await self._bell.until(so)
 
+    def raise_failures(self) -> None:
+        """Raise what functions of the test raised here and nobody was told of; ``close`` does so as well.
+
+        Raises:
+            BaseException: The first of them; the others are told of by a note.
+        """
+        untold, self._told = self._failures[self._told :], len(self._failures)
+        if untold:
+            for other in untold[1:]:
+                untold[0].add_note(f"and then: {other!r}")
+            raise untold[0]
+
     def close(self) -> None:
         """Break off what is on its way, and answer nothing any more.
 
         Raises:
-            BaseException: The first of ``failures``.
+            BaseException: See ``raise_failures``.
         """
         with self._bell.changes():
-            first_time, self._closed = not self._closed, True
+            self._closed = True
         self._bell.wait_for(lambda: self._carried == 0, PATIENCE)
         cleaning, self._cleaning = self._cleaning, []
         for clean in cleaning:
             clean()
-        if first_time and self._failures:
-            raise self._failures[0]
+        self.raise_failures()
 
     @property
     def closed(self) -> bool:

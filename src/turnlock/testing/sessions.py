@@ -42,6 +42,7 @@ class SessionAgent:
     session: Session = field(init=False)
     loop: str = field(default="trio", init=False)
     approvals: bool = field(default=True, init=False)
+    keeps: bool = field(default=True, init=False)
     retries: bool = field(default=True, init=False)
     repeated_ids: bool = field(default=True, init=False)
     modes: tuple[str, ...] = field(default=("steer", "queue", "interrupt"), init=False)
@@ -106,6 +107,10 @@ class SessionAgent:
     async def interrupt(self) -> None:
         """Interrupt the turn."""
         await self.session.interrupt()
+
+    def busy(self) -> bool:
+        """Whether a turn is under way: a message may have opened one."""
+        return bool(self.session.open)
 
     # ── what became of it ───────────────────────────────────────────────────────────────────────────
 

@@ -196,7 +196,7 @@ def _of_item(item: object) -> Entry:
 def _other(item: object) -> Entry:
     if not isinstance(item, dict):
         return Entry("other", _text(item), name="malformed")
-    named = item.get("type") or item.get("role") or ("item_reference" if "id" in item else "malformed")
+    named = item.get("type") or item.get("role") or ("item_reference" if set(item) == {"id"} else "malformed")
     return Entry("other", _json(item), name=_text(named))
 
 

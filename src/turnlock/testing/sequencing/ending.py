@@ -7,7 +7,7 @@ has them: when they are over, the turn goes on although the tool does not stop.
 from __future__ import annotations
 
 from turnlock.testing.gates import Fate, Visit
-from turnlock.testing.sequencing.oracle import Violation, judge_end
+from turnlock.testing.sequencing.oracle import Rule, Violation, judge_end
 from turnlock.testing.sequencing.play import Play
 from turnlock.testing.sequencing.steps import User
 
@@ -22,33 +22,32 @@ def finish(play: Play) -> None:
         Violation: The agent does not come to rest, does not answer, or a rule is broken meanwhile.
     """
     with play.telling():
-        _finish(play)
+        play.act(play.let_answers_go)
+        _bounds(play)
+        play.act(play.let_tools_go)
+        _rests(play, "the turn does not end, although every tool has returned and the model has answered")
+        play.do(User(LAST))
+        _rests(play, "the session does not come to rest after one more message")
+        play.look()
+        play.raise_first(_answered(play))
+        play.raise_first(judge_end(play.record))
+        play.raise_first(Violation(Rule.ADAPTER, problem) for problem in play.problems())
 
 
-def _finish(play: Play) -> None:
-    play.act(play.let_answers_go)
-    _bounds(play)
-    play.act(play.let_tools_go)
-    _rests(play, "the turn does not end, although every tool has returned and the model has answered")
-    play.do(User(LAST))
-    _rests(play, "the session does not come to rest after one more message")
-    play.look()
+def _answered(play: Play) -> list[Violation]:
     error = play.turn_error()
     if error is not None:
-        raise Violation(
-            "progress", f"the session cannot be used any more: one more message fails with {error!r}"
-        )
+        what = f"the session cannot be used any more; one more message: {error!r}"
+        return [Violation(Rule.PROGRESS, what)]
     if not any(said.text == LAST and said.seen for said in play.record.said):
-        raise Violation("lost", "one more message was taken, and no request carried it")
-    judge_end(play.record)
-    for problem in play.problems():
-        raise Violation("the adapter's own", problem)
+        return [Violation(Rule.LOST, "one more message was taken, and no request carried it")]
+    return []
 
 
 def _rests(play: Play, otherwise: str) -> None:
-    with play.fairly():
-        if not play.pass_by(play.time.ages, play.at_rest):
-            raise Violation("progress", otherwise)
+    if not play.come_to_rest():
+        play.raise_first([Violation(Rule.PROGRESS, otherwise)])
+        play.give_up()
 
 
 def _bounds(play: Play) -> None:
@@ -67,12 +66,11 @@ def _bounds(play: Play) -> None:
 
     waited = bound + play.time.margin
     with play.fairly():
-        if not play.pass_by(waited, moved):
-            cause = "was interrupted" if interrupted else f"has had its deadline of {play.deadline:g} s"
-            raise Violation(
-                "bound",
-                f"call {stubborn[0].step} {cause}, and {waited:g} s later the turn still waits for its tool",
-            )
+        went_on = play.pass_by(waited, moved)
+    if not went_on:
+        cause = "was interrupted" if interrupted else f"has had its deadline of {play.deadline:g} s"
+        what = f"call {stubborn[0].step} {cause}, and {waited:g} s later the turn still waits for its tool"
+        play.raise_first([Violation(Rule.BOUND, what)])
     play.look()
 
 

@@ -74,15 +74,18 @@ class Agent(Protocol):
     - ``loop``: ``"asyncio"`` (default), ``"trio"``, or ``"thread"`` where all methods are plain functions;
     - ``deadline``: seconds that the agent gives a tool;
     - ``grace``: seconds after which a deadline or an interrupt is through, although a tool does not stop;
+    - ``keeps``: True when a tool that was asked to stop may still return within the grace, and that counts;
+    - ``patience``: seconds (5) that a turn may stand still in which nothing is left to do;
     - ``approvals``: True when the agent asks ``harness.approval(step)`` before it runs ``risky``;
     - ``retries``: True when the agent asks again after an error of the provider or a broken connection;
     - ``repeated_ids``: True when the agent is to be tried with a provider that gives several calls one id;
     - ``send(text)``: takes a message while a turn is under way, and returns when it is accepted; an exception
       says that it is not. With ``modes = ("steer", …)`` it is ``send(text, mode)``;
+    - ``busy()``: whether a turn is under way, where ``send`` may open one;
     - ``interrupt()``: the user's interrupt. Without it, the task that runs ``turn`` is cancelled;
     - ``returned()``: the texts of messages that the agent has given back to their sender;
     - ``problems()``: what the adapter itself finds wrong at the end, as texts;
-    - ``__aenter__`` and ``__aexit__``: entered before the story, left behind it.
+    - ``__aenter__`` and ``__aexit__``: entered before the story, left behind it; or just ``aclose()``.
     """
 
     def turn(self, text: str) -> Awaitable[object] | object:

@@ -7,7 +7,7 @@ about again. What a story is and what must hold are said elsewhere.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import hypothesis
 from attrs import define, evolve, field, frozen
@@ -18,9 +18,9 @@ from turnlock.testing.scheduling import Deviations
 from turnlock.testing.sequencing.ending import LAST, finish
 from turnlock.testing.sequencing.harness import Factory
 from turnlock.testing.sequencing.machine import STEPS, story_machine
-from turnlock.testing.sequencing.oracle import Violation
+from turnlock.testing.sequencing.oracle import Rule, Violation, rules
 from turnlock.testing.sequencing.play import Play
-from turnlock.testing.sequencing.steps import Answer, Step, User
+from turnlock.testing.sequencing.steps import Answer, Step, Together, User
 
 _MANY = 10_000_000
 _SMALLER = 0.25  # of the budget goes at most into making a finding smaller than hypothesis made it
@@ -43,7 +43,7 @@ class Finding:
         again: How often it showed again, of how many times it was tried.
     """
 
-    rule: str
+    rule: Rule
     what: str
     literal: str
     steps: tuple[Step, ...]
@@ -116,6 +116,7 @@ def hunt(
     examples: int | None = None,
     seed: int | None = None,
     steps: int = STEPS,
+    ignore: Iterable[Rule | str] = (),
     progress: Callable[[int, Finding | None], object] = lambda _stories, _found: None,
 ) -> Hunted:
     """Play random stories until one breaks a rule, and make it small.
@@ -126,6 +127,7 @@ def hunt(
         examples: How many stories; None for as many as the time allows.
         seed: For the same stories again; None for others each time.
         steps: Steps of a story, at most.
+        ignore: Names of rules that are not asked.
         progress: Told before every story: how many were played, and the finding so far.
 
     Raises:
@@ -133,8 +135,9 @@ def hunt(
     """
     began = time.monotonic()
     until = began + seconds if seconds is not None else float("inf")
+    ignored = rules(ignore)
     state = _Hunt(factory, until, progress)
-    machine = story_machine(factory, found=state.note, began=state.begin)
+    machine = story_machine(factory, found=state.note, began=state.begin, ignore=ignored)
     if seed is not None:
         machine = hypothesis.seed(seed)(machine)
     chosen = settings(
@@ -158,37 +161,32 @@ def hunt(
     finding = None
     if state.found is not None:
         more = 60.0 if seconds is None else max(5.0, seconds * _SMALLER)
-        finding = confirmed(factory, smaller(factory, state.found, time.monotonic() + more))
+        finding = _Trying(factory, ignored).made_small(state.found, time.monotonic() + more)
     return Hunted(finding, state.first or state.stories, state.stories, time.monotonic() - began)
 
 
-def replay(factory: Factory, steps: Sequence[Step], deviations: Deviations | None = None) -> None:
+def replay(
+    factory: Factory,
+    steps: Sequence[Step],
+    deviations: Deviations | None = None,
+    *,
+    ignore: Iterable[Rule | str] = (),
+) -> None:
     """Play a story again: what ``turnlock fuzz`` writes into the tests that it keeps.
 
     Args:
         factory: Makes the agent's adapter.
         steps: The steps.
         deviations: The schedule, where the agent runs under trio.
+        ignore: Names of rules that are not asked.
 
     Raises:
         Violation: A rule is still broken.
     """
-    with Play(factory, deviations) as play:
+    with Play(factory, deviations, rules(ignore)) as play:
         for step in steps:
             play.do(step)
         finish(play)
-
-
-def tried(factory: Factory, steps: Sequence[Step], deviations: Deviations) -> Finding | None:
-    """Play a story; what is wrong in it, if anything is."""
-    with Play(factory, deviations) as play:
-        try:
-            for step in steps:
-                play.do(step)
-            finish(play)
-        except Violation as violation:
-            return _finding(play, violation)
-    return None
 
 
 def _finding(play: Play, violation: Violation) -> Finding:
@@ -204,26 +202,38 @@ def _finding(play: Play, violation: Violation) -> Finding:
     )
 
 
-def confirmed(factory: Factory, finding: Finding) -> Finding:
-    """The same, with how often it shows again."""
-    shown = [tried(factory, finding.steps, finding.deviations) for _ in range(_AGAIN)]
-    return evolve(finding, again=(sum(one is not None and one.rule == finding.rule for one in shown), _AGAIN))
+@frozen
+class _Trying:
+    """Plays stories that are like a finding."""
 
+    factory: Factory
+    ignore: frozenset[Rule]
 
-def smaller(factory: Factory, finding: Finding, until: float) -> Finding:
-    """The smallest story nearby that breaks the same rule, as far as the time allows."""
-    best = finding
-    again = True
-    while again:
-        again = False
-        for steps, deviations in _nearby(best):
-            if time.monotonic() >= until:
-                return best
-            made = tried(factory, steps, deviations)
-            if made is not None and made.rule == best.rule and made.size < best.size:
-                best, again = made, True
-                break
-    return best
+    def tried(self, steps: Sequence[Step], deviations: Deviations) -> Finding | None:
+        """Play a story; what is wrong in it, if anything is."""
+        with Play(self.factory, deviations, self.ignore) as play:
+            try:
+                for step in steps:
+                    play.do(step)
+                finish(play)
+            except Violation as violation:
+                return _finding(play, violation)
+        return None
+
+    def made_small(self, finding: Finding, until: float) -> Finding:
+        """The smallest story nearby that breaks the same rule, as far as the time allows; tried again."""
+        best, again = finding, True
+        while again and time.monotonic() < until:
+            again = False
+            for steps, deviations in _nearby(best):
+                made = self.tried(steps, deviations)
+                if made is not None and made.rule == best.rule and made.size < best.size:
+                    best, again = made, True
+                    break
+                if time.monotonic() >= until:
+                    break
+        shown = [self.tried(best.steps, best.deviations) for _ in range(_AGAIN)]
+        return evolve(best, again=(sum(one is not None and one.rule == best.rule for one in shown), _AGAIN))
 
 
 def _nearby(finding: Finding) -> Iterator[tuple[tuple[Step, ...], Deviations]]:
@@ -239,6 +249,11 @@ def _nearby(finding: Finding) -> Iterator[tuple[tuple[Step, ...], Deviations]]:
         if len(deviations):
             yield fewer, Deviations()
     for number, step in enumerate(steps):
+        if isinstance(step, Together):
+            for each in step.steps:
+                others = tuple(other for other in step.steps if other is not each)
+                yield (*steps[:number], Together(others), *steps[number + 1 :]), deviations
+            yield (*steps[:number], *step.steps, *steps[number + 1 :]), deviations
         if isinstance(step, User):
             for less in _less(step):
                 yield (*steps[:number], less, *steps[number + 1 :]), deviations
@@ -254,6 +269,9 @@ def _less(step: User) -> Iterator[User]:
 
 
 def _size(step: Step) -> int:
+    """How much there is to a step."""
+    if isinstance(step, Together):
+        return len(step.steps) * 2
     answers = step.answers if isinstance(step, User) else ()
     odd = sum(
         answer.text + answer.risky + answer.one_id + (answer.holds is not None) + (answer.breaks is not None)

@@ -6,30 +6,33 @@ where they can do something. ``sequencing_test(factory)`` is the front door; nob
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import ClassVar, TypeAlias
 from unittest import TestCase
 
+from attrs import evolve
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from turnlock.testing.scheduling import Schedule, schedules
 from turnlock.testing.sequencing.ending import finish
 from turnlock.testing.sequencing.harness import Factory
-from turnlock.testing.sequencing.oracle import Violation
+from turnlock.testing.sequencing.oracle import Rule, Violation, rules
 from turnlock.testing.sequencing.play import Play
 from turnlock.testing.sequencing.steps import (
     Advance,
     Answer,
     Approve,
     Fail,
+    Instant,
     Interrupt,
     Open,
     Release,
     Send,
     Step,
     Stubborn,
+    Together,
     User,
 )
 from turnlock.testing.sequencing.times import Real
@@ -42,6 +45,7 @@ EXAMPLES = 100
 STEPS = 25
 """Steps of one story, at most."""
 
+_WAYS = {True: (False, True), False: (True,)}
 _CALLS_MAX = 40  # in one story: enough for every rule, and bodies stay small
 
 
@@ -52,6 +56,7 @@ class StoryMachine(RuleBasedStateMachine):
     schedules: ClassVar[st.SearchStrategy[Schedule]]
     found: ClassVar[Found | None] = None
     began: ClassVar[Callable[[], object] | None] = None
+    ignore: ClassVar[frozenset[Rule]] = frozenset()
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +72,7 @@ class StoryMachine(RuleBasedStateMachine):
         began = type(self).began
         if began is not None:
             began()
-        play = Play(type(self).factory, schedule)
+        play = Play(type(self).factory, schedule, type(self).ignore)
         self.play = play.__enter__()  # left in teardown
 
     def teardown(self) -> None:
@@ -130,6 +135,13 @@ class StoryMachine(RuleBasedStateMachine):
         self.said += 1
         return f"U{self.said}"
 
+    @precondition(lambda self: not self.playing.at_rest())
+    @rule(things=st.runner().flatmap(lambda machine: _at_once(machine.playing)))
+    def at_once(self, things: tuple[Instant, ...]) -> None:
+        """Several things happen in one instant."""
+        named = (evolve(each, text=self._new_text()) if isinstance(each, Send) else each for each in things)
+        self._do(Together(tuple(named)))
+
     # ── what tools, model and clock do ──────────────────────────────────────────────────────────────
 
     @precondition(lambda self: self.playing.gates.waiting)
@@ -179,11 +191,31 @@ def _answers(play: Play) -> st.SearchStrategy[tuple[Answer, ...]]:
     if getattr(agent, "retries", False):
         kinds += [
             st.builds(Answer, calls=st.integers(0, 2), text=st.booleans(), breaks=st.integers(0, 3)),
-            st.builds(Answer, status=st.sampled_from([500, 429])),
+            st.builds(Answer, status=st.just(500)),
+            st.builds(Answer, status=st.just(429), retry_after=st.sampled_from(_later(play))),
         ]
     if getattr(agent, "repeated_ids", False):
         kinds.append(st.builds(Answer, calls=st.integers(2, 3), one_id=st.just(value=True)))
     return st.lists(st.one_of(kinds), max_size=3).map(tuple)
+
+
+def _later(play: Play) -> list[float | None]:
+    """When the provider wants to be asked again; in real time that would be waited for."""
+    return [None] if isinstance(play.time, Real) else [None, 5.0]
+
+
+def _at_once(play: Play) -> st.SearchStrategy[tuple[Instant, ...]]:
+    """Two or three things that may happen in one instant."""
+    things: list[Instant] = [Interrupt(cancel) for cancel in _WAYS[hasattr(play.agent, "interrupt")]]
+    for step in play.gates.waiting:
+        things += [Open(step), Fail(step)]
+    for step in play.asks.waiting:
+        things += [Approve(step), Approve(step, allow=False)]
+    if play.held_answers:
+        things.append(Release())
+    if hasattr(play.agent, "send"):
+        things += [Send("", mode) for mode in getattr(play.agent, "modes", ("",))]
+    return st.lists(st.sampled_from(things), min_size=2, max_size=3).map(tuple)
 
 
 def _modes(play: Play) -> st.SearchStrategy[str]:
@@ -192,7 +224,7 @@ def _modes(play: Play) -> st.SearchStrategy[str]:
 
 def _ways(play: Play) -> st.SearchStrategy[bool]:
     """How the user may interrupt: by cancelling the task of the turn, and as the agent itself offers it."""
-    return st.booleans() if hasattr(play.agent, "interrupt") else st.just(value=True)
+    return st.sampled_from(_WAYS[hasattr(play.agent, "interrupt")])
 
 
 def _has_bounds(play: Play) -> bool:
@@ -204,7 +236,7 @@ def _waits(play: Play) -> list[float]:
     free = [] if isinstance(play.time, Real) else [1.0]
     if play.deadline is None:
         return free
-    return [*free, play.deadline / 2, play.deadline, play.deadline + (play.grace or 0.0)]
+    return [*free, play.deadline / 2, play.deadline + (play.grace or 0.0), 2 * play.deadline]
 
 
 # ── the front door ──────────────────────────────────────────────────────────────────────────────────────
@@ -216,6 +248,7 @@ def story_machine(
     found: Found | None = None,
     began: Callable[[], object] | None = None,
     drawn: st.SearchStrategy[Schedule] | None = None,
+    ignore: Iterable[Rule | str] = (),
 ) -> type[StoryMachine]:
     """The state machine of one agent.
 
@@ -224,6 +257,7 @@ def story_machine(
         found: Told of every violation, also while hypothesis makes it smaller.
         began: Called before every story.
         drawn: Which schedules are tried; default: ``schedules()``.
+        ignore: Rules that are not asked.
     """
     named = getattr(factory, "__name__", type(factory).__name__)
     body = {
@@ -231,6 +265,7 @@ def story_machine(
         "schedules": schedules() if drawn is None else drawn,
         "found": None if found is None else staticmethod(found),
         "began": None if began is None else staticmethod(began),
+        "ignore": rules(ignore),
         "__module__": __name__,
     }
     return type(f"StoriesOf{named}", (StoryMachine,), body)
@@ -242,6 +277,7 @@ def sequencing_test(
     examples: int = EXAMPLES,
     steps: int = STEPS,
     schedule: st.SearchStrategy[Schedule] | None = None,
+    ignore: Iterable[Rule | str] = (),
 ) -> type[TestCase]:
     """A test case that plays random stories to an agent and judges every request that leaves it.
 
@@ -253,13 +289,15 @@ def sequencing_test(
         examples: Stories of one run.
         steps: Steps of a story, at most.
         schedule: Which schedules are tried where the agent runs under trio; default: ``schedules()``.
+        ignore: Names of rules that are not asked; see ``Rule`` for all of them.
 
     Raises:
         TypeError: The factory cannot be called.
+        ValueError: There is no such rule.
     """
     if not callable(factory):
         raise TypeError(f"{factory!r} makes no adapter: give a class or a function that takes a Harness")
-    made: type[TestCase] = story_machine(factory, drawn=schedule).TestCase
+    made: type[TestCase] = story_machine(factory, drawn=schedule, ignore=ignore).TestCase
     made.settings = settings(  # type: ignore[attr-defined]  # hypothesis reads it there
         max_examples=examples,
         stateful_step_count=steps,

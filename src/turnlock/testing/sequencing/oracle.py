@@ -1,40 +1,79 @@
 """What must hold of every request that an agent sends, whatever the agent is.
 
-Pure functions of the record. Each returns nothing or raises ``Violation`` with the rule and what is wrong, in
-words of the story. Refusals are the strict provider's business, and bounds of time are ``play``'s.
-
-    refused      no request is refused
-    erased       a call that the agent has read stays in the history
-    one output   every call has exactly one output, and that never changes
-    truthful     an output says what happened: a finished call keeps its result, a begun one did not "not run"
-    ran twice    no call runs twice
-    lost         a message that was taken, or was carried once, is carried by every request from then on
-    doubled      and once only
-    reordered    and in the order in which messages of its sort were taken
+Pure functions of the record, and the names of all rules. Refusals are the strict provider's business; what
+must hold between two requests, and at the end of a story, is said in ``ending`` and ``watching``.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
 
-from turnlock.testing.gates import Fate
+from turnlock.testing.gates import Fate, Visit
 from turnlock.testing.sequencing.record import Made, Record, Said, Taken
 from turnlock.testing.transcript import Entry
+
+
+class Rule(StrEnum):
+    """What a sequencing test asks of an agent."""
+
+    REFUSED = "refused"
+    """No request is refused."""
+    ERASED = "erased"
+    """A call that the agent has read stays in the history."""
+    ONE_OUTPUT = "one-output"
+    """Every call stands there once, with one output, and that output never changes."""
+    TRUTHFUL = "truthful"
+    """An output says what happened: a finished call keeps its result, a begun one was not "not run"."""
+    RAN_TWICE = "ran-twice"
+    """No call runs twice."""
+    LOST = "lost"
+    """A message that was taken, or was carried once, is carried by every request from then on."""
+    DOUBLED = "doubled"
+    """And once only."""
+    REORDERED = "reordered"
+    """And in the order in which messages of its sort were taken."""
+    PROGRESS = "progress"
+    """When nothing is held, the turn ends, and the session answers the next message."""
+    BOUND = "bound"
+    """A deadline, or an interrupt, ends a call although its tool does not stop."""
+    BYSTANDER = "bystander"
+    """No call is cancelled because another one failed."""
+    RUNS_ON = "runs-on"
+    """When a turn is over, no tool of it runs on that would have stopped."""
+    TOO_SOON = "too-soon"
+    """Nothing is asked again before the time that the provider named."""
+    TWO_AT_ONCE = "two-at-once"
+    """No request leaves while the answer to another one is under way."""
+    ADAPTER = "adapter"
+    """What the adapter itself finds wrong."""
+
+
+def rules(names: Iterable[Rule | str]) -> frozenset[Rule]:
+    """The rules of these names.
+
+    Raises:
+        ValueError: There is no such rule; the text lists all.
+    """
+    try:
+        return frozenset(Rule(name) for name in names)
+    except ValueError as error:
+        raise ValueError(f"{error}; the rules are {', '.join(Rule)}") from None
 
 
 class Violation(AssertionError):
     """An agent has broken a rule of sequencing.
 
     Attributes:
-        rule: Which, in a word or two.
+        rule: Which.
         what: What is wrong.
         story: What led to it, a line each; filled in by whoever plays it.
         literal: What the provider answered, if it refused.
     """
 
-    def __init__(self, rule: str, what: str, literal: str = "") -> None:
+    def __init__(self, rule: Rule, what: str, literal: str = "") -> None:
         self.rule = rule
         self.what = what
         self.literal = literal
@@ -53,7 +92,7 @@ _NEVER_RAN = re.compile(
 _FAILED = re.compile(r"error|fail|exception|raised", re.IGNORECASE)
 
 
-def judge(record: Record, number: int, body: Sequence[Entry]) -> None:
+def judge(record: Record, number: int, body: Sequence[Entry]) -> Iterator[Violation]:
     """Judge a request that was not refused, and note what it says.
 
     Args:
@@ -61,57 +100,52 @@ def judge(record: Record, number: int, body: Sequence[Entry]) -> None:
         number: The request, counted from 1.
         body: What it carries.
 
-    Raises:
-        Violation: A rule is broken.
+    Yields:
+        What is wrong.
     """
-    _messages(record, body, number)
+    yield from _messages(record, body, number)
     calls = _calls(record, body)
-    for made in record.made.values():
+    for made in tuple(record.made.values()):
         found = calls.get(made.step, [])
-        if not found:
-            if made.answer < number and record.known(made):
-                raise Violation("erased", f"request {number} does not hold call {made.step}, which was made")
-            continue
         if len(found) > 1:
-            raise Violation("one output", f"request {number} holds call {made.step} {len(found)} times")
-        _output(made, found[0], number)
+            yield Violation(Rule.ONE_OUTPUT, f"request {number} holds call {made.step} {len(found)} times")
+        elif found:
+            yield from _output(record, made, found[0], number)
+        elif made.answer < number and record.known(made):
+            yield Violation(Rule.ERASED, f"request {number} does not hold call {made.step}, which was made")
 
 
-def _output(made: Made, outputs: Sequence[str], number: int) -> None:
+def _output(record: Record, made: Made, outputs: Sequence[str], number: int) -> Iterator[Violation]:
+    where = f"request {number}"
     if len(outputs) != 1:
-        raise Violation(
-            "one output", f"request {number} holds {len(outputs)} outputs of call {made.step}, not one"
-        )
+        yield Violation(Rule.ONE_OUTPUT, f"{where} holds {len(outputs)} outputs of call {made.step}, not one")
+        return
     text = outputs[0]
     if made.output is not None and made.output != text:
-        raise Violation(
-            "one output",
-            f"the output of call {made.step} was {made.output!r}, and request {number} says {text!r}",
+        yield Violation(
+            Rule.ONE_OUTPUT, f"the output of call {made.step} was {made.output!r}, and {where} says {text!r}"
         )
     made.output = text
-    _truth(made, text, number)
-
-
-def _truth(made: Made, text: str, number: int) -> None:
-    says = f"request {number} says of call {made.step}: {text!r}"
+    says = f"{where} says of call {made.step}: {text!r}"
     if not text.strip():
-        raise Violation("truthful", f"{says}, which is nothing")
-    if len(made.visits) > 1:
-        raise Violation("ran twice", f"call {made.step} ran {len(made.visits)} times")
-    if not made.visits:
-        return
-    (visit,) = made.visits
+        yield Violation(Rule.TRUTHFUL, f"{says}, which is nothing")
+    if len(made.visits) == 1:
+        yield from _truth(record, made, made.visits[0], says)
+
+
+def _truth(record: Record, made: Made, visit: Visit, says: str) -> Iterator[Violation]:
+    text = made.output or ""
     if _NEVER_RAN.search(text):
-        raise Violation("truthful", f"{says}; but it was begun")
-    if made.pressed:
+        yield Violation(Rule.TRUTHFUL, f"{says}; but it was begun")
+    if not record.counts(made, visit):
         return
     if visit.fate is Fate.RETURNED and visit.result not in text:
-        raise Violation("truthful", f"{says}; but it had returned {visit.result!r}")
+        yield Violation(Rule.TRUTHFUL, f"{says}; but it had returned {visit.result!r}")
     if visit.fate is Fate.RAISED and not (visit.result in text or _FAILED.search(text)):
-        raise Violation("truthful", f"{says}; but it had raised {visit.result!r}")
+        yield Violation(Rule.TRUTHFUL, f"{says}; but it had raised {visit.result!r}")
 
 
-def _calls(record: Record, body: Sequence[Entry]) -> dict[str, list[list[str]]]:
+def _calls(record: Record, body: Sequence[Entry]) -> Mapping[str, list[list[str]]]:
     """For every call of the story that a body holds, as often as it does, the texts of its outputs."""
     found: dict[str, list[list[str]]] = {}
     by_id: dict[str | None, list[str]] = {}
@@ -137,38 +171,35 @@ def step_of(arguments: str) -> str:
     return step if isinstance(step, str) else ""
 
 
-# ── messages ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _messages(record: Record, body: Sequence[Entry], number: int) -> None:
+def _messages(record: Record, body: Sequence[Entry], number: int) -> Iterator[Violation]:
     texts = [entry.text for entry in body if entry.kind == "user"]
     last: dict[str, tuple[int, Said]] = {}
     for said in record.said:
         places = [place for place, text in enumerate(texts) if re.search(rf"\b{said.text}\b", text)]
-        if len(places) > 1:
-            raise Violation("doubled", f"request {number} carries {said.text} {len(places)} times")
         if not places:
             if said.seen and said.taken is not Taken.RETURNED:
-                raise Violation(
-                    "lost", f"request {said.seen} carried {said.text}, and request {number} does not"
+                yield Violation(
+                    Rule.LOST, f"request {said.seen} carried {said.text}, and request {number} does not"
                 )
             continue
+        if len(places) > 1:
+            yield Violation(Rule.DOUBLED, f"request {number} carries {said.text} {len(places)} times")
         said.seen = said.seen or number
         place, before = last.get(said.mode, (-1, said))
         if places[0] < place:
-            raise Violation(
-                "reordered",
+            yield Violation(
+                Rule.REORDERED,
                 f"request {number} carries {said.text} before {before.text}, which was said first",
             )
         last[said.mode] = places[0], said
 
 
-def judge_end(record: Record) -> None:
+def judge_end(record: Record) -> Iterator[Violation]:
     """Judge what became of the messages once the agent has answered the last one.
 
-    Raises:
-        Violation: A message that was taken has reached no request.
+    Yields:
+        The messages that were taken, and that no request has carried.
     """
     for said in record.said:
         if said.taken is Taken.ACCEPTED and not said.seen:
-            raise Violation("lost", f"{said.text} was accepted, and no request ever carried it")
+            yield Violation(Rule.LOST, f"{said.text} was accepted, and no request ever carried it")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -29,15 +29,17 @@ from turnlock.testing.provider import Hold, Provider
 from turnlock.testing.scheduling import Deviations, Run, Schedule, controlled
 from turnlock.testing.sequencing import steps
 from turnlock.testing.sequencing.harness import Agent, Factory, Harness, loop_of
-from turnlock.testing.sequencing.oracle import Violation, judge
+from turnlock.testing.sequencing.oracle import Rule, Violation, judge
 from turnlock.testing.sequencing.record import Made, Record, Said, Taken
 from turnlock.testing.sequencing.steps import Answer, Step
 from turnlock.testing.sequencing.story import Story, numbered
 from turnlock.testing.sequencing.times import Passing, Real, Virtual
+from turnlock.testing.sequencing.watching import watch
 from turnlock.testing.transcript import items
 
 _STILL = 0.004  # seconds without any event
 _PAUSE = 0.4  # seconds that an agent may be silent before the story goes on without it
+_PATIENCE = 5.0  # seconds that a turn may stand still in which nothing is left to do
 _LONG = 20.0  # seconds that settling takes at most
 _REST = Answer()
 
@@ -49,6 +51,7 @@ class Play:
     Args:
         factory: Makes the agent's adapter.
         schedule: Who chooses the order of the agent's tasks, if it runs under trio.
+        ignore: Rules that are not asked.
 
     Attributes:
         agent: The adapter.
@@ -61,10 +64,12 @@ class Play:
         played: What was done.
         turn: The task of the turn under way, or of the last one.
         interrupted: When the turn under way was interrupted.
+        odd: What was seen to be wrong while it happened.
     """
 
     factory: Factory
     schedule: Schedule | None = None
+    ignore: frozenset[Rule] = frozenset()
     agent: Agent = field(init=False)
     provider: Provider = field(init=False)
     gates: Gates = field(init=False)
@@ -75,6 +80,7 @@ class Play:
     played: list[Step] = field(factory=list, init=False)
     turn: Task | None = field(default=None, init=False)
     interrupted: float | None = field(default=None, init=False)
+    odd: list[Violation] = field(factory=list, init=False)
     _lock: threading.Condition = field(factory=threading.Condition, init=False)
     _events: int = field(default=0, init=False)
     _stack: ExitStack = field(factory=ExitStack, init=False)
@@ -84,6 +90,7 @@ class Play:
     _holds: list[Hold] = field(factory=list, init=False)
     _saying: list[tuple[Said, Task]] = field(factory=list, init=False)
     _asking: list[Task] = field(factory=list, init=False)  # interrupts
+    _not_before: float | None = field(default=None, init=False)  # what the provider named
     _fair: bool = field(default=False, init=False)
     _judged: int = field(default=0, init=False)
 
@@ -97,6 +104,7 @@ class Play:
             self.asks = Gates(self._happened, self._now)
             self.story = Story(self.record)
             self.agent = self.factory(Harness(self.provider, self.gates, self.asks))
+            self.record.kept = self.grace if getattr(self.agent, "keeps", False) else None
             library = loop_of(self.agent)
             if library == "trio":
                 self.time = Virtual(self._quiet)
@@ -138,7 +146,7 @@ class Play:
 
     @contextmanager
     def fairly(self) -> Iterator[None]:
-        """Nobody is starved meanwhile: a schedule that lets time pass by a waiting task breaks every bound."""
+        """Nobody is starved meanwhile: a schedule that lets time pass by a waiting task breaks all bounds."""
         self._fair = True
         try:
             yield
@@ -173,6 +181,8 @@ class Play:
                 yield
         else:
             yield
+            if self._loop is not None and hasattr(agent, "aclose"):
+                self._loop.call(agent.aclose)
 
     def _free(self) -> None:
         """Hold nothing any more: what runs on must not keep a thread."""
@@ -220,8 +230,29 @@ class Play:
                 self.story.step(step)
                 self.pass_by(step.seconds, lambda: False)
             else:
-                self.act(partial(_DO[type(step)], self, step))
+                self.act(partial(self._step, step))
             self.look()
+            if self.interrupted is not None and self._stands() and not self.come_to_rest():
+                what = "the user interrupted the turn, and it never ends, although nothing holds it"
+                self.raise_first([Violation(Rule.PROGRESS, what)])
+                self.give_up()
+
+    def _step(self, step: Step) -> None:
+        _DO[type(step)](self, step)
+
+    def _together(self, step: steps.Together) -> None:
+        for each in step.steps:
+            self._step(each)
+
+    def raise_first(self, found: Iterable[Violation]) -> None:
+        """Raise the first violation of a rule that is asked.
+
+        Raises:
+            Violation: There is one.
+        """
+        for violation in found:
+            if violation.rule not in self.ignore:
+                raise violation
 
     @contextmanager
     def telling(self) -> Iterator[None]:
@@ -237,7 +268,9 @@ class Play:
     def at_rest(self) -> bool:
         """No turn is under way, and nothing that was said is still being handed over."""
         tasks = [task for _said, task in self._saying] + self._asking
-        return (self.turn is None or self.turn.done) and all(task.done for task in tasks)
+        if not (self.turn is None or self.turn.done) or not all(task.done for task in tasks):
+            return False
+        return not self._optional("busy")
 
     def turn_error(self) -> BaseException | None:
         """What the last turn raised."""
@@ -250,6 +283,7 @@ class Play:
         self.interrupted = None
         with self._lock:
             self._answers = deque(step.answers)
+        self._not_before = None
         said = Said(step.text)
         self.record.said.append(said)
         self.turn = self._spawn(partial(self.agent.turn, step.text))
@@ -270,7 +304,7 @@ class Play:
         if self.turn is None or self.turn.done:
             return
         self.story.step(step)
-        self.interrupted = self.interrupted or self._now()
+        self.interrupted = self._now() if self.interrupted is None else self.interrupted
         self._press()
         interrupt = getattr(self.agent, "interrupt", None)
         if interrupt is None or step.cancel:
@@ -300,7 +334,6 @@ class Play:
         if step.allow:
             self.asks.open(step.step)
         else:
-            self.record.made[step.step].denied = True
             self.asks.fail(step.step)
 
     def _release(self, step: steps.Release) -> None:
@@ -341,6 +374,35 @@ class Play:
         self._raise_of_schedule()
         return became
 
+    def come_to_rest(self) -> bool:
+        """Let time pass until no turn is under way; whether it came to that.
+
+        In real time an agent at which nothing moves is given up earlier than a slow one.
+        """
+        with self.fairly():
+            if isinstance(self.time, Virtual):
+                return self.pass_by(self.time.ages, self.at_rest)
+            patience = getattr(self.agent, "patience", _PATIENCE)
+            end, since = self._now() + self.time.ages, self._now()
+            while not self.pass_by(_PAUSE, self.at_rest):
+                since = since if self._stands() else self._now()
+                if self._now() > min(end, since + patience):
+                    return False
+            return True
+
+    def _stands(self) -> bool:
+        """A turn is under way, and nothing moves or waits for the test."""
+        waits = self.gates.waiting or self.asks.waiting or self.provider.in_flight
+        return not self.at_rest() and not waits
+
+    def give_up(self) -> None:
+        """The turn hangs: cancel its task, and go on without it."""
+        for task in (self.turn, *self._asking, *(task for _said, task in self._saying)):
+            if task is not None:
+                task.cancel()
+        self.act(lambda: None)
+        self.turn, self._asking, self._saying = None, [], []
+
     def look(self) -> None:
         """Note what became of messages, and judge every request that has come in since.
 
@@ -356,15 +418,18 @@ class Play:
         finally:
             for what in told:
                 self.story.agent(what)
+        self.raise_first(watch(self))
 
     def _judge(self, exchange: Exchange) -> None:
-        entries = items(exchange.body or {})
+        entries = items(exchange.whole)
         literal = "" if exchange.refusal is None else exchange.refusal.message
         said = [made.step for made in self.record.made.values() if made.answer == exchange.number]
         self.story.request(exchange.number, entries, said, f"{exchange.status} {literal}" if literal else "")
         if literal:
-            raise Violation("refused", f"request {exchange.number}: {exchange.status} {literal}", literal)
-        judge(self.record, exchange.number, entries)
+            what = f"request {exchange.number}: {exchange.status} {literal}"
+            self.raise_first([Violation(Rule.REFUSED, what, literal)])
+        else:
+            self.raise_first(judge(self.record, exchange.number, entries))
 
     def _note_messages(self) -> list[str]:
         """Note what became of messages; what the user is told of it."""
@@ -399,17 +464,18 @@ class Play:
         if self.deadline is None:
             return
         # Real clocks are coarse: half of a deadline may have been the whole of it.
-        limit = self.deadline * (0.5 if isinstance(self.time, Real) else 1.0) - 1e-6
+        limit = self.deadline * (0.5 if isinstance(self.time, Real) else 1.0)
         for made in self.record.made.values():
-            if any((visit.ended or self._now()) - made.at >= limit for visit in made.visits):
-                made.pressed = True
+            if made.pressed is None and self._now() >= made.at + limit:
+                made.pressed = made.at + limit
 
     def _press(self) -> None:
         """Whatever runs now may be stopped."""
         self._note_calls()
+        self._not_before = None
         for made in self.record.made.values():
             if not made.visits or any(visit.fate is Fate.WAITS for visit in made.visits):
-                made.pressed = True
+                made.pressed = self._now() if made.pressed is None else made.pressed
 
     # ── settling ────────────────────────────────────────────────────────────────────────────────────
 
@@ -484,10 +550,14 @@ class Play:
     def _answer(self, _asked: Asked) -> Mapping[str, Any]:
         """What the model says to the request that has just come in; in whichever thread that is."""
         with self._lock:
+            number = len(self.provider.exchanges) + 1
+            self._see(number)
             answer = self._answers.popleft() if self._answers else _REST
             if answer.status is not None:
-                return {"status": answer.status, "message": "the model is not well"}
-            number = len(self.provider.exchanges) + 1
+                if answer.retry_after is not None:
+                    self._not_before = self._now() + answer.retry_after
+                later = {} if answer.retry_after is None else {"retry_after": answer.retry_after}
+                return {"status": answer.status, "message": "the model is not well", **later}
             said: dict[str, Any] = {"text": "Well."} if answer.text or not answer.calls else {}
             if answer.calls:
                 said["calls"] = [self._call(answer, number) for _ in range(answer.calls)]
@@ -498,6 +568,18 @@ class Play:
                 hold = self.provider.hold(items=min(answer.holds, length) or None)
                 self._holds.append(hold)
         return said
+
+    def _see(self, number: int) -> None:
+        """Judge the moment at which a request comes in."""
+        if self._not_before is not None and self._now() < self._not_before:
+            early = self._not_before - self._now()
+            what = f"request {number} came {early:g} s before the time that the provider had named"
+            self.odd.append(Violation(Rule.TOO_SOON, what))
+        self._not_before = None
+        others = [one.number for one in self.provider.in_flight]
+        if others and isinstance(self.time, Virtual):  # a server hears late that its client has left
+            what = f"request {number} left while the answer to request {others[0]} was under way"
+            self.odd.append(Violation(Rule.TWO_AT_ONCE, what))
 
     def _call(self, answer: Answer, number: int) -> Mapping[str, Any]:
         made = Made(_letters(len(self.record.made)), number, self._now())
@@ -523,6 +605,7 @@ def _letters(number: int) -> str:
 
 
 _DO: Mapping[type, Callable[[Play, Any], None]] = {
+    steps.Together: Play._together,  # noqa: SLF001
     steps.User: Play._user,  # noqa: SLF001  # the table of the class stands behind it
     steps.Send: Play._send,  # noqa: SLF001
     steps.Open: Play._open,  # noqa: SLF001

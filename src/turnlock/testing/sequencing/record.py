@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from attrs import define, field
 
-from turnlock.testing.gates import Visit
+from turnlock.testing.gates import Fate, Visit
 
 
 class Taken(StrEnum):
@@ -49,8 +49,7 @@ class Made:
         at: When, in seconds.
         visits: The runs of its tool.
         asked: The user was asked to approve it.
-        denied: The user did not.
-        pressed: Something may have stopped it while it ran: an interrupt, or its deadline.
+        pressed: Since when something may have stopped it: an interrupt, or its deadline. None: nothing yet.
         output: What a request said of it last.
     """
 
@@ -59,8 +58,7 @@ class Made:
     at: float
     visits: list[Visit] = field(factory=list)
     asked: bool = False
-    denied: bool = False
-    pressed: bool = False
+    pressed: float | None = None
     output: str | None = None
 
     @property
@@ -74,11 +72,14 @@ class Record:
     """The books of one story.
 
     Attributes:
+        kept: Seconds for which a tool that was asked to stop may still return, and its result counts; None
+            where the agent does not promise that.
         said: The messages, in the order in which they were handed over.
         made: The calls, by name, in the order in which they were made.
         read: The answers that the agent is known to have read to their ends.
     """
 
+    kept: float | None = None
     said: list[Said] = field(factory=list)
     made: dict[str, Made] = field(factory=dict)
     read: set[int] = field(factory=set)
@@ -86,3 +87,13 @@ class Record:
     def known(self, made: Made) -> bool:
         """The agent has read a call: it was taken up, or sent back, or its whole answer was read."""
         return made.begun or made.output is not None or made.answer in self.read
+
+    def counts(self, made: Made, visit: Visit) -> bool:
+        """What the tool returned or raised is the outcome: nothing had stopped the call by then."""
+        if visit.ended is None:
+            return False
+        if made.pressed is None or visit.ended < made.pressed:
+            return True
+        if self.kept is None or visit.fate is not Fate.RETURNED:
+            return False
+        return visit.ended < made.pressed + self.kept

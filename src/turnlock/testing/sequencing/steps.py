@@ -38,6 +38,7 @@ class Answer(_Step):
         holds: It stands still behind so many items, until ``Release``.
         breaks: The connection breaks behind so many items.
         status: An HTTP error instead of an answer.
+        retry_after: Seconds before which the provider does not want to be asked again, with ``status``.
     """
 
     calls: int = 0
@@ -47,11 +48,13 @@ class Answer(_Step):
     holds: int | None = None
     breaks: int | None = None
     status: int | None = None
+    retry_after: float | None = None
 
     def say(self) -> str:
         """Its words in a story."""
         if self.status is not None:
-            return f"an error {self.status}"
+            later = "" if self.retry_after is None else f" (not again before {self.retry_after:g} s)"
+            return f"an error {self.status}{later}"
         calls = f"{self.calls} {'risky ' * self.risky}call{'s' * (self.calls != 1)}" if self.calls else ""
         said = " and ".join(part for part in ("a text" * (self.text or not self.calls), calls) if part)
         said += ", all with one id" * (self.one_id and self.calls > 1)
@@ -163,4 +166,19 @@ class Advance(_Step):
         return f"{self.seconds:g} s pass"
 
 
-Step: TypeAlias = User | Send | Open | Fail | Stubborn | Approve | Interrupt | Release | Advance
+Instant: TypeAlias = Send | Open | Fail | Approve | Interrupt | Release
+"""What may happen together with something else."""
+
+
+@frozen(repr=False)
+class Together(_Step):
+    """Several steps in one instant, in this order: the agent hears of all before it can do anything."""
+
+    steps: tuple[Instant, ...]
+
+    def say(self) -> str:
+        """Its line in a story."""
+        return "at once: " + "; ".join(step.say() for step in self.steps)
+
+
+Step: TypeAlias = Together | User | Send | Open | Fail | Stubborn | Approve | Interrupt | Release | Advance

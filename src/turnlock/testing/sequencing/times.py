@@ -27,7 +27,7 @@ class Passing(Protocol):
     margin: float
     """Seconds by which a bound must be missed to be missed."""
     ages: float
-    """Seconds that an agent may take to end a turn in which nothing holds it."""
+    """Seconds that an agent may take to end a turn in which nothing holds it: retries, slow machines."""
 
     def now(self) -> float:
         """Seconds since some moment."""
