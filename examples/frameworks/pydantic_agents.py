@@ -34,12 +34,12 @@ class Chat:
         self.history: list[ModelMessage] = []
 
     async def turn(self, text: str) -> None:
-        async with self.agent.iter(text, message_history=self.history) as self.run:
-            try:
+        try:
+            async with self.agent.iter(text, message_history=self.history) as self.run:
                 async for _ in self.run:
                     pass
-            finally:
-                self.history = self.run.all_messages()
+        finally:
+            self.history = self.run.all_messages()
 
     async def send(self, text: str) -> None:
         self.run.enqueue(text)
