@@ -8,6 +8,7 @@ request is ``oracle``'s, how a story ends is ``ending``'s.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -91,6 +92,7 @@ class Play:
     _saying: list[tuple[Said, Task]] = field(factory=list, init=False)
     _asking: list[Task] = field(factory=list, init=False)  # interrupts
     _not_before: float | None = field(default=None, init=False)  # what the provider named
+    _pressed: float = field(default=math.inf, init=False)  # when the user stopped something last
     _fair: bool = field(default=False, init=False)
     _judged: int = field(default=0, init=False)
 
@@ -473,6 +475,7 @@ class Play:
         """Whatever runs now may be stopped."""
         self._note_calls()
         self._not_before = None
+        self._pressed = self._now()
         for made in self.record.made.values():
             if not made.visits or any(visit.fate is Fate.WAITS for visit in made.visits):
                 made.pressed = self._now() if made.pressed is None else made.pressed
@@ -577,7 +580,9 @@ class Play:
             self.odd.append(Violation(Rule.TOO_SOON, what))
         self._not_before = None
         others = [one.number for one in self.provider.in_flight]
-        if others and isinstance(self.time, Virtual):  # a server hears late that its client has left
+        # An aborted request that does not unwind within the grace, because it is starved, is left behind.
+        left = self.grace is not None and self._now() >= self._pressed + self.grace
+        if others and not left and isinstance(self.time, Virtual):  # a server hears late that a client left
             what = f"request {number} left while the answer to request {others[0]} was under way"
             self.odd.append(Violation(Rule.TWO_AT_ONCE, what))
 

@@ -36,7 +36,7 @@ def watch(play: Play) -> Iterator[Violation]:
                 )
     agent = play.agent
     if play.at_rest() and (hasattr(agent, "busy") or not hasattr(agent, "send")):
-        # A message that is sent may open a turn of its own; only such an agent knows whether one is under way.
+        # A message that is sent may open a turn; only such an agent knows whether one is under way.
         yield from _left_running(play)
     if isinstance(play.time, Virtual) and play.deadline is not None:
         yield from _overdue(play, play.deadline)
