@@ -54,13 +54,13 @@ class ToolErrors(Chat):
     middleware = (ToolErrorMiddleware(lambda error, _: f"failed: {error}"),)
 
 
-class Deadline(Chat):
-    """``Chat``, and a step gets half a second."""
+class Deadline(ToolErrors):
+    """``ToolErrors``, and a step gets half a second."""
 
     deadline = 0.5
 
 
-class RepeatedIds(Chat):
-    """``Chat``, against a server that may give several calls one id."""
+class RepeatedIds(ToolErrors):
+    """``ToolErrors``, against a server that may give several calls one id."""
 
     repeated_ids = True
