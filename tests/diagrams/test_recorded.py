@@ -218,6 +218,19 @@ def test_skipped_call_is_asked_to_stop() -> None:
     assert "session begun model: request 2: message 1, call 1, output 1" in arrows
 
 
+LOST = "Tool lost in a crash: it may have run, wholly or in part. Check before repeating it."
+
+
+def test_crash_is_a_line_of_its_own() -> None:
+    """C29: the call is lost, the turn has ended."""
+    arrows = told([HELLO, ASKED, STARTED, ANSWERED, inputs.Resumed(9)])
+    assert after(arrows, "model ended") == [
+        "user said session: resume after a crash",
+        f"call_1 ended session: cancelled: {LOST}",
+        "session told user: turn 1 ended: crashed",
+    ]
+
+
 def test_record_may_begin_in_the_middle() -> None:
     """An engine with a history is drawn from where it stands; messages of before have no number."""
     engine = Engine.with_history([Message("old", "Before"), Text("Yes.", 1)])

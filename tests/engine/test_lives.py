@@ -476,6 +476,25 @@ def test_lives() -> None:
     run_state_machine_as_test(Life, settings=DEFAULT)
 
 
+class Killed(Life):
+    """The same, and every now and then the process is killed, and another one goes on from the record.
+
+    The engine is the same object: that its record makes the same one again is shown at the end of each life.
+    """
+
+    @rule()
+    def crash(self) -> None:
+        self.tools.clear()
+        self.timers.clear()
+        said = self.feed(inputs.Resumed(self.now))
+        assert not any(isinstance(command, commands.SendRequest | commands.StartCall) for command in said)
+
+
+def test_lives_with_crashes() -> None:
+    """R24: what a crash left open is closed once, nothing leaves by itself, and all can still end well."""
+    run_state_machine_as_test(Killed, settings=settings(DEFAULT, max_examples=300))
+
+
 # ── and it can fail ─────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -31,7 +31,7 @@ from turnlock.explore import World, plain, small_worlds
 from turnlock.explore.facts import Facts, Wrong
 from turnlock.explore.oracles import observe
 from turnlock.explore.outside import Outside
-from turnlock.explore.script import Script
+from turnlock.explore.worlds.script import Script
 from turnlock.machines import InvocationState
 
 WORLDS = [*small_worlds(), plain(2, 1)]

@@ -1,18 +1,16 @@
-"""The exploration can fail: dropped guards, missing rows, mistakes, a world that stands still."""
+"""The exploration can fail: dropped guards, mistakes, a world that stands still."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-from attrs import evolve
 
 from support.mistakes import MISTAKES, make
 from support.replay import replay
-from turnlock.engine import (
-    inputs,
-)
+from turnlock.engine import Engine, StopReason, commands, engine as engine_module, inputs
 from turnlock.explore import (
     GUARDS,
-    Machines,
     Violation,
     World,
     explore,
@@ -22,7 +20,7 @@ from turnlock.explore import (
     without_guard,
 )
 from turnlock.explore.outside import Outside
-from turnlock.machines import INVOCATION, TURN, TableMachine
+from turnlock.machines import TurnState
 
 WORLDS = [*small_worlds(), plain(2, 1)]
 SHORTEST = {
@@ -67,25 +65,79 @@ def test_a_mistake_in_the_engine_is_found(name: str, monkeypatch: pytest.MonkeyP
     """One wrong method is enough, in one world at least; and the right engine has nothing of it."""
     with monkeypatch.context() as patch:
         make(name, patch)
-        found = next(found for world in WORLDS if (found := explore(world).violation) is not None)
+        found = next(
+            found
+            for depth in (4, 7, 10, None)  # most mistakes show soon, in one world or another
+            for world in WORLDS
+            if (found := explore(world, depth=depth).violation) is not None
+        )
         assert replay(world_of(found), found.inputs) == found.text
     assert replay(world_of(found), found.inputs) == ""
 
 
-@pytest.mark.parametrize("number", range(len(TURN.rows)))
-def test_every_row_of_the_turn_is_needed(number: int) -> None:
-    """Without one row of the table of the turn, what must be possible is refused, or nothing goes on."""
-    rows = (*TURN.rows[:number], *TURN.rows[number + 1 :])
-    machine = TableMachine(evolve(TURN, rows=rows), check=False)
-    assert survey(WORLDS, machines=Machines(turn=machine)).violations, TURN.rows[number]
+def _asks_nobody(engine: Engine, said: inputs.Resumed) -> None:
+    _resume(engine, said)
+    engine._out[:] = [command for command in engine._out if not isinstance(command, commands.AskApproval)]
 
 
-@pytest.mark.parametrize("number", range(len(INVOCATION.rows)))
-def test_every_row_of_a_call_is_needed(number: int) -> None:
-    """The same for the table of one call."""
-    rows = (*INVOCATION.rows[:number], *INVOCATION.rows[number + 1 :])
-    machine = TableMachine(evolve(INVOCATION, rows=rows), check=False)
-    assert survey(WORLDS, machines=Machines(invocation=machine)).violations, INVOCATION.rows[number]
+def _draws_no_line(engine: Engine, said: inputs.Resumed) -> None:
+    line = engine.inbox.line
+    _resume(engine, said)
+    engine.inbox.line = line
+
+
+def _backs_off_for_ever(engine: Engine, said: inputs.Resumed) -> None:
+    waking = engine.turn.waking
+    _resume(engine, said)
+    engine.turn.waking = waking
+
+
+def _calls_all_lost(engine: Engine, said: inputs.Resumed) -> None:
+    for call in engine.registry.open.values():
+        if call.approved:
+            call.started_at = said.at
+    _resume(engine, said)
+
+
+def _goes_on_by_itself(engine: Engine, said: inputs.Resumed) -> None:
+    _resume(engine, said)
+    engine.turn.stop = None
+
+
+def _forgets_the_interrupt(engine: Engine, said: inputs.Resumed) -> None:
+    _resume(engine, said)
+    if engine.turn.state is TurnState.INTERRUPTING:
+        engine.turn.stop = StopReason.CRASHED
+
+
+def _keeps_the_response(engine: Engine, said: inputs.Resumed) -> None:
+    if engine.turn.request is None:
+        _resume(engine, said)
+
+
+_resume = Engine._on_resumed
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        _asks_nobody,
+        _draws_no_line,
+        _backs_off_for_ever,
+        _calls_all_lost,
+        _goes_on_by_itself,
+        _forgets_the_interrupt,
+        _keeps_the_response,
+    ],
+)
+def test_a_mistake_behind_a_crash_is_found(
+    wrong: Callable[[Engine, inputs.Resumed], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R24: whatever an engine leaves open, or begins by itself, shows in one of the two worlds of crashes."""
+    monkeypatch.setitem(engine_module._HANDLERS, inputs.Resumed, wrong)
+    worlds = [world for world in WORLDS if world.crashes]
+    assert [world.name for world in worlds] == ["crash", "crashes"]
+    assert any(explore(world).violation for world in worlds)
 
 
 def test_what_never_comes_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ stderr. Commands are imported when they are called, so that ``turnlock --help`` 
     provider.py  the strict provider, for agents in any language
     diagram.py   pictures of the tables
     explore.py   every interleaving of small worlds
+    fuzz.py      random stories played to somebody's agent
     exits.py     Ctrl-C, closed pipes, full disks
 """
 
@@ -30,6 +31,7 @@ _COMMANDS = {
     "demo": "The origin story: an interrupted agent, without the engine and with it.",
     "diagram": "Pictures of the two tables: print, write or check them.",
     "explore": "Every interleaving of a small world, judged by the strict provider.",
+    "fuzz": "Random stories played to your agent, until one breaks a rule.",
     "provider": "A provider that refuses what real ones refuse, for agents in any language.",
 }
 

@@ -110,6 +110,8 @@ def _by_host(said: Input, engine: Engine) -> str:
             text = f"stop the turn: {said.reason or said.cause}"
         case inputs.GoOn():
             text = "go on"
+        case inputs.Resumed():
+            text = "resume after a crash"
         case inputs.Cancel():
             text = f"cancel call {said.ordinal}"
         case inputs.ApprovalAnswered():

@@ -14,6 +14,9 @@ How awkward cases run (their numbers in docs/rules.md in brackets):
   is replaced by a text that says so (outputs), so that the refusal cannot repeat.
 * An interrupt while tools run [C3, C55]: calls that nobody has run are cancelled, running ones are asked to
   stop, and the turn stays ``interrupting`` until each has ended or used up its grace.
+* A crash [C29, C30, C63]: the response in flight has failed, running calls are lost, the others were not
+  started. If one waits for its approval somebody is asked again, and the turn goes on with the answer;
+  otherwise it ends ``crashed``, and what is held waits for the host.
 """
 
 from __future__ import annotations
@@ -215,10 +218,13 @@ class Engine:
     def _begin(self) -> None:
         self.turn.reset()
         self._out.append(commands.TurnBegan(self.turn.number))
+        self._limit_turn()
+        self._send(self.inbox.take_all())
+
+    def _limit_turn(self) -> None:
         if self.limits.turn_timeout is not None:
             due = inputs.TurnExpired(self._now + self.limits.turn_timeout, self.turn.number)
             self._out.append(commands.SetTimer(due))
-        self._send(self.inbox.take_all())
 
     def _dispatch(self) -> None:
         self.transcript.add_outputs(self.registry.close_batch())
@@ -390,6 +396,27 @@ class Engine:
         else:
             self._late(said)
 
+    def _on_resumed(self, _said: inputs.Resumed) -> None:
+        """Close what the crash left open; nothing leaves by itself (R24)."""
+        turn = self.turn
+        if turn.request is not None:
+            self._break_off(turn.request)
+        elif turn.waking is not None:
+            self._fire_turn(TurnEvent.WAKE)
+            turn.waking = None
+        for invocation in tuple(self.registry.open.values()):
+            if not invocation.approved:
+                self._ask_approval(invocation)
+            else:
+                lost = invocation.started_at is not None
+                self._end_call(invocation, Cause.LOST if lost else Cause.NOT_STARTED)
+        if self.registry.open:
+            self._limit_turn()  # the turn goes on with the answer, and its time begins anew
+        elif turn.ticking:
+            turn.stop, turn.error = StopReason.CRASHED, ""
+        else:  # an interrupted turn stays one, but what came behind the interrupt starts nothing by itself
+            self._draw_line("the session crashed")
+
     # ── inputs of the model ─────────────────────────────────────────────────────────────────────────
 
     def _on_item_completed(self, said: inputs.ItemCompleted) -> None:
@@ -410,10 +437,13 @@ class Engine:
         if policy.problem is not None:
             self._end_call(invocation, policy.problem, why=policy.why)
         elif policy.approval:
-            self._out.append(commands.AskApproval(invocation))
-            if self.limits.approval_deadline is not None:
-                due = inputs.ApprovalExpired(self._now + self.limits.approval_deadline, call.ordinal)
-                self._out.append(commands.SetTimer(due))
+            self._ask_approval(invocation)
+
+    def _ask_approval(self, invocation: Invocation) -> None:
+        self._out.append(commands.AskApproval(invocation))
+        if self.limits.approval_deadline is not None:
+            due = inputs.ApprovalExpired(self._now + self.limits.approval_deadline, invocation.ordinal)
+            self._out.append(commands.SetTimer(due))
 
     def _on_response_ended(self, said: inputs.ResponseEnded) -> None:
         turn = self.turn
@@ -433,15 +463,7 @@ class Engine:
         if said.request != turn.request:
             self._late(said)
             return
-        self._fire_turn(TurnEvent.FAIL)
-        turn.request = None
-        if self.transcript.response_has_call:
-            self._commit(broken=True)
-            self._out.append(commands.Discarded(said.request, whole=False))
-        else:
-            self.transcript.discard()
-            turn.ask_again = said.trouble is Trouble.LOST
-            self._out.append(commands.Discarded(said.request))
+        turn.ask_again = self._break_off(said.request) and said.trouble is Trouble.LOST
         if turn.stop is not None:
             return  # a control tool of this very response has ended the turn: nobody asks again (R23)
         if said.trouble is Trouble.LOST:
@@ -455,6 +477,18 @@ class Engine:
         if said.trouble is Trouble.REFUSED:
             for message in self.transcript.give_back(said.text):
                 self._return(self.inbox.letters[message.id], said.text)
+
+    def _break_off(self, request: int) -> bool:
+        """The response in flight does not come to its end; true when nothing of it counts."""
+        self._fire_turn(TurnEvent.FAIL)
+        self.turn.request = None
+        has_call = self.transcript.response_has_call
+        if has_call:
+            self._commit(broken=True)
+        else:
+            self.transcript.discard()
+        self._out.append(commands.Discarded(request, whole=not has_call))
+        return not has_call
 
     def _back_off(self, said: inputs.ResponseFailed) -> None:
         """Ask again later: after the provider's own wait, where it named one."""
@@ -559,6 +593,7 @@ _HANDLERS: Mapping[type, Callable[[Engine, Any], None]] = {
     inputs.Cancel: Engine._on_cancel,
     inputs.ApprovalAnswered: Engine._on_approval_answered,
     inputs.ApprovalExpired: Engine._on_approval_expired,
+    inputs.Resumed: Engine._on_resumed,
     inputs.ItemCompleted: Engine._on_item_completed,
     inputs.ResponseEnded: Engine._on_response_ended,
     inputs.ResponseFailed: Engine._on_response_failed,

@@ -249,6 +249,17 @@ class ApprovalExpired:
     ordinal: int
 
 
+@value
+class Resumed:
+    """After a crash a session goes on from its record, in another process (R24).
+
+    Fed behind the recorded inputs, whose commands nobody performed a second time. Of the old process nothing
+    will come any more: no response, no tool, no timer, no answer to a question.
+    """
+
+    at: float
+
+
 Input: TypeAlias = (
     Send
     | Withdraw
@@ -268,4 +279,5 @@ Input: TypeAlias = (
     | Cancel
     | ApprovalAnswered
     | ApprovalExpired
+    | Resumed
 )

@@ -79,6 +79,30 @@ def _go_on(facts: Facts, _given: inputs.GoOn) -> bool:
     return True
 
 
+def _resumed(facts: Facts, _given: inputs.Resumed) -> bool:
+    """What the crash left open is closed, but for what waits for somebody's answer (R24)."""
+    if not facts.turn:
+        return True
+    if facts.flight is not None:
+        _break_off(facts, facts.flight)
+    facts.backoff = None
+    asked = False
+    for ordinal, known in facts.calls.items():
+        if known.phase is Phase.WAITS:
+            facts.ask(ordinal)
+            asked = True
+        else:
+            facts.end_call(ordinal, Cause.LOST if known.phase >= Phase.RUNS else Cause.NOT_STARTED)
+    if asked:
+        facts.limit_turn()
+    elif facts.stopped is None:
+        facts.decided = StopReason.CRASHED
+        facts.error = ""
+    else:
+        facts.draw_line("the session crashed")
+    return True
+
+
 def _stop(facts: Facts, cause: Cause, shown: str) -> None:
     """Every interrupt draws its line; the first one of a turn stops it, with everything in it (C12)."""
     facts.draw_line(cause)
@@ -115,10 +139,7 @@ def _item_completed(facts: Facts, given: inputs.ItemCompleted) -> bool:
         if policy.problem is not None:
             facts.end_call(ordinal, policy.problem, why=policy.why)
         elif policy.approval:
-            facts.due["ask", ordinal] = None
-            if facts.limits.approval_deadline is not None:
-                expires = inputs.ApprovalExpired(given.at + facts.limits.approval_deadline, ordinal)
-                facts.due["timer", expires] = None
+            facts.ask(ordinal)
     return True
 
 
@@ -137,15 +158,7 @@ def _response_ended(facts: Facts, given: inputs.ResponseEnded) -> bool:
 def _response_failed(facts: Facts, given: inputs.ResponseFailed) -> bool:
     if given.request != facts.flight:
         return False
-    facts.flight = None
-    if any(isinstance(item, Call) for item in facts.response):
-        facts.answered = facts.sent
-        facts.keep_response(broken=True)
-        facts.due["discarded", (given.request, False)] = None
-    else:
-        facts.response.clear()
-        facts.due["discarded", (given.request, True)] = None
-        facts.lost = given.trouble is Trouble.LOST
+    facts.lost = _break_off(facts, given.request) and given.trouble is Trouble.LOST
     if facts.decided is not None:
         return True
     if given.trouble is Trouble.LOST:
@@ -159,6 +172,19 @@ def _response_failed(facts: Facts, given: inputs.ResponseFailed) -> bool:
     if given.trouble is Trouble.REFUSED:
         _take_back(facts, given.text)
     return True
+
+
+def _break_off(facts: Facts, request: int) -> bool:
+    """A response does not come to its end; what is complete counts if a call is among it (C18)."""
+    facts.flight = None
+    whole = not any(isinstance(item, Call) for item in facts.response)
+    facts.due["discarded", (request, whole)] = None
+    if whole:
+        facts.response.clear()
+    else:
+        facts.answered = facts.sent
+        facts.keep_response(broken=True)
+    return whole
 
 
 def _back_off(facts: Facts, given: inputs.ResponseFailed) -> None:
@@ -269,4 +295,5 @@ _TAKE: Mapping[type, Callable[[Facts, Any], bool]] = {
     inputs.Cancel: _stop_asked,
     inputs.ApprovalAnswered: _approval,
     inputs.ApprovalExpired: _approval,
+    inputs.Resumed: _resumed,
 }

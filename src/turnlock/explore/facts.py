@@ -23,6 +23,7 @@ from turnlock.engine import (
     Policy,
     Reasoning,
     StopReason,
+    inputs,
 )
 from turnlock.explore.truth import text_of
 
@@ -249,6 +250,18 @@ class Facts:
             return self.due.pop((what, about))
         except KeyError:
             raise Wrong(otherwise) from None
+
+    def limit_turn(self) -> None:
+        """The time of the turn begins, if it has any."""
+        if self.limits.turn_timeout is not None:
+            self.due["timer", inputs.TurnExpired(self.now + self.limits.turn_timeout, self.turn)] = None
+
+    def ask(self, ordinal: int) -> None:
+        """Somebody must be asked whether this call may run, for as long as there is time to answer."""
+        self.due["ask", ordinal] = None
+        if self.limits.approval_deadline is not None:
+            expires = inputs.ApprovalExpired(self.now + self.limits.approval_deadline, ordinal)
+            self.due["timer", expires] = None
 
     def draw_line(self, reason: str) -> None:
         """What is held starts nothing by itself any more; what asked to be returned must be (R5)."""

@@ -16,13 +16,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from turnlock.engine import NOTES, Fate, Input, Item, Letter, Mode, Note, Output, StopReason, commands, inputs
+from turnlock.engine import NOTES, Fate, Input, Item, Letter, Mode, Note, Output, StopReason, commands
 from turnlock.engine.commands import Command
 from turnlock.explore.dues import take
 from turnlock.explore.facts import Answer, Facts, Phase, Wrong
 from turnlock.explore.truth import FAILURES, state_of
 
-_FAILED = frozenset(FAILURES.values())
+_FAILED = frozenset({*FAILURES.values(), StopReason.CRASHED})
 
 
 def observe(facts: Facts, given: Input, said: Sequence[Command], items: Sequence[Item]) -> None:
@@ -69,9 +69,7 @@ def _turn_began(facts: Facts, command: commands.TurnBegan) -> None:
     facts.rest = StopReason.END_TURN
     facts.paused = facts.lost = facts.going_on = False
     facts.opening = True
-    if facts.limits.turn_timeout is not None:
-        expires = inputs.TurnExpired(facts.now + facts.limits.turn_timeout, facts.turn)
-        facts.due["timer", expires] = None
+    facts.limit_turn()
 
 
 def _send_request(facts: Facts, command: commands.SendRequest) -> None:

@@ -14,7 +14,7 @@ from attrs import define, field
 
 from turnlock.engine import Cause, Input, Mode, Trouble, commands, inputs
 from turnlock.engine.commands import Command
-from turnlock.explore.script import Script
+from turnlock.explore.worlds.script import Script
 
 PARTIAL = "half"
 """What a tool had printed when it was stopped."""
@@ -40,6 +40,7 @@ class Outside:
         cancels: How often the host may still cancel a call.
         withdrawals: How often the host may still take a message back.
         resends: How often the host may still send its first message again.
+        crashes: How often the process may still be killed, and the session go on in another one.
         sent: How many messages the host has sent.
         request: The request that the model answers; 0 is none.
         cursor: How much of the answer it has given.
@@ -59,6 +60,7 @@ class Outside:
     cancels: int
     withdrawals: int
     resends: int
+    crashes: int
     sent: int = 0
     request: int = 0
     cursor: int = 0
@@ -75,7 +77,15 @@ class Outside:
     def of(cls, script: Script) -> Outside:
         """The beginning of a world."""
         world = script.world
-        return cls(script, world.interrupts, world.failures, world.cancels, world.withdrawals, world.resends)
+        return cls(
+            script,
+            world.interrupts,
+            world.failures,
+            world.cancels,
+            world.withdrawals,
+            world.resends,
+            world.crashes,
+        )
 
     def copy(self) -> Outside:
         """The same state, for another future."""
@@ -86,6 +96,7 @@ class Outside:
             self.cancels,
             self.withdrawals,
             self.resends,
+            self.crashes,
             self.sent,
             self.request,
             self.cursor,
@@ -107,6 +118,7 @@ class Outside:
             self.cancels,
             self.withdrawals,
             self.resends,
+            self.crashes,
             self.sent,
             self.request,
             self.cursor,
@@ -147,6 +159,13 @@ class Outside:
         """What may happen, and may as well not: what the host does, and what goes otherwise."""
         return [*self._host(), *self._chance()]
 
+    def refused(self) -> list[Input]:
+        """What a host may try, and must be refused: no row allows it here (R25)."""
+        make = self.script.make
+        if self.busy:
+            return [make(inputs.GoOn), self.script.untimely]
+        return [] if self.sent else [make(inputs.GoOn)]
+
     def _host(self) -> Iterator[Input]:
         script, world = self.script, self.script.world
         if self.sent < len(script.sends):
@@ -164,6 +183,8 @@ class Outside:
 
     def _chance(self) -> Iterator[Input]:
         script, world = self.script, self.script.world
+        if self.crashes:
+            yield script.make(inputs.Resumed)
         if self.request and self.failures:
             for trouble in world.troubles:
                 yield script.make(inputs.ResponseFailed, self.request, trouble, "boom")
@@ -212,6 +233,15 @@ def _withdrew(outside: Outside, _move: inputs.Withdraw) -> None:
     outside.withdrawals -= 1
 
 
+def _crashed(outside: Outside, _move: inputs.Resumed) -> None:
+    """Nobody is left of the old process: nothing that it began will ever be told."""
+    outside.crashes -= 1
+    outside.request = outside.aborted = 0
+    outside.tools.clear()
+    outside.approvals.clear()
+    outside.timers.clear()
+
+
 def _completed(outside: Outside, move: inputs.ItemCompleted) -> None:
     if move.request == outside.request:
         outside.cursor += 1
@@ -255,6 +285,7 @@ _MOVED: Mapping[type, Callable[[Outside, Any], None]] = {
     inputs.Interrupt: _interrupted,
     inputs.Cancel: _cancelled,
     inputs.Withdraw: _withdrew,
+    inputs.Resumed: _crashed,
     inputs.ItemCompleted: _completed,
     inputs.ResponseEnded: _ended,
     inputs.ResponseFailed: _failed,

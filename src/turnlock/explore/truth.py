@@ -32,6 +32,7 @@ TEXTS: Mapping[Cause, str] = MappingProxyType(
         Cause.CUT_OFF: _NOT_RUN + "its arguments were cut off.",
         Cause.BAD_ARGUMENTS: _NOT_RUN + "its arguments are not valid: {why}",
         Cause.UNKNOWN_TOOL: _NOT_RUN + "there is no tool {why}.",
+        Cause.LOST: "Tool lost in a crash: it may have run, wholly or in part. Check before repeating it.",
     }
 )
 

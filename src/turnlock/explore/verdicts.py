@@ -24,20 +24,27 @@ class Verdicts:
     """The requests that were judged.
 
     Attributes:
-        bodies: The distinct bodies, in the order in which they were first seen.
+        bodies: The distinct bodies that left, in the order in which they were first seen.
     """
 
     bodies: dict[bytes, None] = field(factory=dict, init=False)
+    _accepted: set[bytes] = field(factory=set, init=False)
 
-    def judge(self, items: Sequence[Item]) -> None:
+    def judge(self, items: Sequence[Item], *, leaves: bool = True) -> None:
         """Judge the request that carries these items.
+
+        Args:
+            items: The items.
+            leaves: It leaves; otherwise it only might have.
 
         Raises:
             Wrong: The provider would refuse it.
         """
         body = encoder(DIALECT).encode(items, len(items), _SETTINGS).body
-        if body not in self.bodies:
+        if body not in self._accepted:
             refusal = judge_responses(msgspec.json.decode(body))
             if refusal is not None:
                 raise Wrong(f"the provider refuses the request: {refusal.message}")
+            self._accepted.add(body)
+        if leaves:
             self.bodies[body] = None

@@ -35,6 +35,8 @@ def finish(play: Play) -> None:
 
 
 def _answered(play: Play) -> list[Violation]:
+    if play.provider.exchanges[-1].refusal is not None:
+        return []  # said before, or not asked
     error = play.turn_error()
     if error is not None:
         what = f"the session cannot be used any more; one more message: {error!r}"
@@ -52,8 +54,8 @@ def _rests(play: Play, otherwise: str) -> None:
 
 def _bounds(play: Play) -> None:
     """Tools that do not stop hold a turn no longer than until their deadline, or an interrupt, plus grace."""
-    stubborn = [visit for visit in play.gates.visits if _holds_on(visit)]
-    if not stubborn or play.at_rest():
+    stubborn = [visit for visit in play.gates.visits if _holds_on(play, visit)]
+    if not stubborn or play.at_rest() or play.asks.waiting:  # whoever waits for the user has no deadline yet
         return
     interrupted = play.interrupted is not None and play.grace is not None
     if play.deadline is None and not interrupted:
@@ -74,5 +76,7 @@ def _bounds(play: Play) -> None:
     play.look()
 
 
-def _holds_on(visit: Visit) -> bool:
-    return visit.stubborn and visit.fate is Fate.WAITS and not visit.opened
+def _holds_on(play: Play, visit: Visit) -> bool:
+    made = play.record.made.get(visit.step)
+    told = made is not None and made.output is not None  # the agent has gone on without it long ago
+    return visit.stubborn and visit.fate is Fate.WAITS and not (visit.opened or told)

@@ -6,12 +6,16 @@ about again. What a story is and what must hold are said elsewhere.
 
 from __future__ import annotations
 
+import math
+import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count
 
 import hypothesis
 from attrs import define, evolve, field, frozen
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.errors import Flaky, FlakyStrategyDefinition
 from hypothesis.stateful import run_state_machine_as_test
 
 from turnlock.testing.scheduling import Deviations
@@ -20,7 +24,7 @@ from turnlock.testing.sequencing.harness import Factory
 from turnlock.testing.sequencing.machine import STEPS, story_machine
 from turnlock.testing.sequencing.oracle import Rule, Violation, rules
 from turnlock.testing.sequencing.play import Play
-from turnlock.testing.sequencing.steps import Answer, Step, Together, User
+from turnlock.testing.sequencing.steps import Answer, Send, Step, Together, User
 
 _MANY = 10_000_000
 _SMALLER = 0.25  # of the budget goes at most into making a finding smaller than hypothesis made it
@@ -40,6 +44,7 @@ class Finding:
         deviations: The schedule, where the agent runs under trio.
         story: What happened, a line each.
         mermaid: The same as a sequence diagram.
+        marks: How many choice points of the schedule came before each step.
         again: How often it showed again, of how many times it was tried.
     """
 
@@ -50,6 +55,7 @@ class Finding:
     deviations: Deviations
     story: tuple[str, ...] = field(repr=False)
     mermaid: str = field(repr=False)
+    marks: tuple[int, ...] = field(default=(), repr=False)
     again: tuple[int, int] = (0, 0)
 
     @property
@@ -138,8 +144,6 @@ def hunt(
     ignored = rules(ignore)
     state = _Hunt(factory, until, progress)
     machine = story_machine(factory, found=state.note, began=state.begin, ignore=ignored)
-    if seed is not None:
-        machine = hypothesis.seed(seed)(machine)
     chosen = settings(
         max_examples=_MANY if examples is None else examples,
         stateful_step_count=steps,
@@ -151,18 +155,57 @@ def hunt(
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
-    try:
-        run_state_machine_as_test(machine, settings=chosen)
-    except _Over:
-        pass
-    except Exception:
-        if state.found is None:
-            raise
+    numbers = count(random.SystemRandom().getrandbits(32) if seed is None else seed)
+    while state.found is None:
+        try:
+            run_state_machine_as_test(hypothesis.seed(next(numbers))(machine), settings=chosen)
+        except _Over:
+            break
+        except (Flaky, FlakyStrategyDefinition):
+            continue  # in real time the same choices may lead elsewhere
+        except Exception:
+            if state.found is None:
+                raise
+        if examples is not None:
+            break
     finding = None
     if state.found is not None:
         more = 60.0 if seconds is None else max(5.0, seconds * _SMALLER)
         finding = _Trying(factory, ignored).made_small(state.found, time.monotonic() + more)
     return Hunted(finding, state.first or state.stories, state.stories, time.monotonic() - began)
+
+
+def hunt_all(
+    factory: Factory,
+    *,
+    seconds: float,
+    seed: int | None = None,
+    ignore: Iterable[Rule | str] = (),
+    progress: Callable[[int, Finding | None], object] = lambda _stories, _found: None,
+) -> Iterator[Hunted]:
+    """Hunt for one rule after the other: what was found is not asked again.
+
+    Args:
+        factory: Makes the agent's adapter.
+        seconds: How long to look, in all.
+        seed: For the same stories again.
+        ignore: Names of rules that are not asked.
+        progress: Told before every story: how many of this hunt were played, and the finding so far.
+
+    Yields:
+        What was found, as soon as it is small; the last one has found nothing.
+
+    Raises:
+        Exception: The agent's adapter fails in a way that is no violation.
+    """
+    until, ignored = time.monotonic() + seconds, rules(ignore)
+    while True:
+        left = max(0.1, until - time.monotonic())
+        hunted = hunt(factory, seconds=left, seed=seed, ignore=ignored, progress=progress)
+        yield hunted
+        if hunted.finding is None:
+            return
+        ignored |= {hunted.finding.rule}
 
 
 def replay(
@@ -199,6 +242,7 @@ def _finding(play: Play, violation: Violation) -> Finding:
         play.deviations,
         violation.story,
         play.story.mermaid(),
+        tuple(play.marks),
     )
 
 
@@ -232,8 +276,16 @@ class _Trying:
                     break
                 if time.monotonic() >= until:
                     break
+        best = self._renamed(best)
         shown = [self.tried(best.steps, best.deviations) for _ in range(_AGAIN)]
         return evolve(best, again=(sum(one is not None and one.rule == best.rule for one in shown), _AGAIN))
+
+    def _renamed(self, finding: Finding) -> Finding:
+        """The same with messages U1, U2, …: those that were left out have left gaps."""
+        names = (f"U{number}" for number in count(1))
+        steps = tuple(_named(step, names) for step in finding.steps)
+        made = self.tried(steps, finding.deviations)
+        return made if made is not None and made.rule == finding.rule else finding
 
 
 def _nearby(finding: Finding) -> Iterator[tuple[tuple[Step, ...], Deviations]]:
@@ -245,7 +297,7 @@ def _nearby(finding: Finding) -> Iterator[tuple[tuple[Step, ...], Deviations]]:
             yield steps, Deviations({other: choice for other, choice in deviations if other != point})
     for number in reversed(range(len(steps))):
         fewer = steps[:number] + steps[number + 1 :]
-        yield fewer, deviations
+        yield fewer, _without(finding, number)
         if len(deviations):
             yield fewer, Deviations()
     for number, step in enumerate(steps):
@@ -257,6 +309,29 @@ def _nearby(finding: Finding) -> Iterator[tuple[tuple[Step, ...], Deviations]]:
         if isinstance(step, User):
             for less in _less(step):
                 yield (*steps[:number], less, *steps[number + 1 :]), deviations
+
+
+def _without(finding: Finding, number: int) -> Deviations:
+    """The schedule when a step is left out: the choices of later steps move up."""
+    marks = (*finding.marks, math.inf)
+    first, behind = marks[number], marks[number + 1]
+    return Deviations(
+        {
+            point if point < first else int(point - (behind - first)): choice
+            for point, choice in finding.deviations
+            if not first <= point < behind
+        }
+    )
+
+
+def _named(step: Step, names: Iterator[str]) -> Step:
+    if isinstance(step, (User, Send)):
+        return evolve(step, text=next(names))
+    if isinstance(step, Together):
+        return Together(
+            tuple(evolve(each, text=next(names)) if isinstance(each, Send) else each for each in step.steps)
+        )
+    return step
 
 
 def _less(step: User) -> Iterator[User]:

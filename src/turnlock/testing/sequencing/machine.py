@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from typing import ClassVar, TypeAlias
 from unittest import TestCase
 
-from attrs import evolve
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -45,7 +44,9 @@ EXAMPLES = 100
 STEPS = 25
 """Steps of one story, at most."""
 
-_WAYS = {True: (False, True), False: (True,)}
+_INDEX = st.integers(0, 5)
+_THINGS = ("interrupts", "returns", "raises", "adds", "goes on", "allows", "denies")
+_REAL_STEPS = 10  # of a story in real time: each waits until the agent has settled
 _CALLS_MAX = 40  # in one story: enough for every rule, and bodies stay small
 
 
@@ -85,10 +86,6 @@ class StoryMachine(RuleBasedStateMachine):
             if not self.failed:
                 self._watch(play, lambda: finish(play))
 
-    def _do(self, step: Step) -> None:
-        play = self.playing
-        self._watch(play, lambda: play.do(step))
-
     def _watch(self, play: Play, act: Callable[[], None]) -> None:
         try:
             act()
@@ -105,74 +102,109 @@ class StoryMachine(RuleBasedStateMachine):
         assert self.play is not None, "begin runs first"
         return self.play
 
-    # ── what the user does ──────────────────────────────────────────────────────────────────────────
+    # ── what may be done ────────────────────────────────────────────────────────────────────────────
 
-    @precondition(lambda self: self.playing.at_rest())
-    @rule(answers=st.runner().flatmap(lambda machine: _answers(machine.playing)))
-    def user_says(self, answers: tuple[Answer, ...]) -> None:
-        """The user says something, and a turn begins."""
-        self._do(User(self._new_text(), answers))
+    def may(self, sensible: object) -> bool:
+        """Whether a rule is offered. In real time all are: what may be drawn must not depend on timing."""
+        return bool(sensible) or isinstance(self.playing.time, Real)
 
-    @precondition(lambda self: not self.playing.at_rest() and hasattr(self.playing.agent, "send"))
-    @rule(mode=st.runner().flatmap(lambda machine: _modes(machine.playing)))
-    def user_adds(self, mode: str) -> None:
-        """The user says something while a turn is under way."""
-        self._do(Send(self._new_text(), mode))
-
-    @precondition(lambda self: not self.playing.at_rest())
-    @rule(cancel=st.runner().flatmap(lambda machine: _ways(machine.playing)))
-    def user_interrupts(self, cancel: bool) -> None:  # noqa: FBT001  # drawn by name
-        """The user interrupts the turn."""
-        self._do(Interrupt(cancel))
-
-    @precondition(lambda self: self.playing.asks.waiting)
-    @rule(step=st.runner().flatmap(lambda m: st.sampled_from(m.playing.asks.waiting)), allow=st.booleans())
-    def user_answers(self, step: str, allow: bool) -> None:  # noqa: FBT001
-        """The user allows a call, or denies it."""
-        self._do(Approve(step, allow))
+    def _do(self, step: Step | None) -> None:
+        """Do a step, if there is one: a rule that has nothing to do its thing to does nothing."""
+        play = self.playing
+        if step is None or (isinstance(play.time, Real) and len(play.played) >= _REAL_STEPS):
+            return
+        self._watch(play, lambda: play.do(step))
 
     def _new_text(self) -> str:
         self.said += 1
         return f"U{self.said}"
 
-    @precondition(lambda self: not self.playing.at_rest())
-    @rule(things=st.runner().flatmap(lambda machine: _at_once(machine.playing)))
-    def at_once(self, things: tuple[Instant, ...]) -> None:
-        """Several things happen in one instant."""
-        named = (evolve(each, text=self._new_text()) if isinstance(each, Send) else each for each in things)
-        self._do(Together(tuple(named)))
+    def _made(self, kind: str, index: int) -> Instant | None:
+        """The thing of this kind that can happen now; which of several says the index."""
+        play = self.playing
+        waiting, asked, modes = play.gates.waiting, play.asks.waiting, getattr(play.agent, "modes", ("",))
+        made: Instant | None = None
+        if kind in {"returns", "raises"} and waiting:
+            step = waiting[index % len(waiting)]
+            made = Open(step) if kind == "returns" else Fail(step)
+        elif kind in {"allows", "denies"} and asked:
+            made = Approve(asked[index % len(asked)], kind == "allows")
+        elif kind == "goes on" and play.held_answers:
+            made = Release()
+        elif kind == "adds" and hasattr(play.agent, "send") and not play.at_rest():
+            made = Send(self._new_text(), modes[index % len(modes)])
+        elif kind == "interrupts" and not play.at_rest():
+            made = Interrupt(cancel=index % 2 == 0 or not hasattr(play.agent, "interrupt"))
+        return made
+
+    # ── what the user does ──────────────────────────────────────────────────────────────────────────
+
+    @precondition(lambda self: self.may(self.playing.at_rest()))
+    @rule(answers=st.runner().flatmap(lambda machine: _answers(machine.playing)))
+    def user_says(self, answers: tuple[Answer, ...]) -> None:
+        """The user says something, and a turn begins."""
+        if self.playing.at_rest():
+            self._do(User(self._new_text(), answers))
+
+    @precondition(lambda self: self.may(not self.playing.at_rest()) and hasattr(self.playing.agent, "send"))
+    @rule(index=_INDEX)
+    def user_adds(self, index: int) -> None:
+        """The user says something while a turn is under way."""
+        self._do(self._made("adds", index))
+
+    @precondition(lambda self: self.may(not self.playing.at_rest()))
+    @rule(index=_INDEX)
+    def user_interrupts(self, index: int) -> None:
+        """The user interrupts the turn."""
+        self._do(self._made("interrupts", index))
+
+    @precondition(lambda self: self.may(self.playing.asks.waiting) and _asks(self.playing))
+    @rule(index=_INDEX, allows=st.booleans())
+    def user_answers(self, index: int, allows: bool) -> None:  # noqa: FBT001  # drawn by name
+        """The user allows a call, or denies it."""
+        self._do(self._made("allows" if allows else "denies", index))
 
     # ── what tools, model and clock do ──────────────────────────────────────────────────────────────
 
-    @precondition(lambda self: self.playing.gates.waiting)
-    @rule(step=st.runner().flatmap(lambda machine: st.sampled_from(machine.playing.gates.waiting)))
-    def tool_returns(self, step: str) -> None:
+    @precondition(lambda self: self.may(self.playing.gates.waiting))
+    @rule(index=_INDEX)
+    def tool_returns(self, index: int) -> None:
         """A tool returns."""
-        self._do(Open(step))
+        self._do(self._made("returns", index))
 
-    @precondition(lambda self: self.playing.gates.waiting)
-    @rule(step=st.runner().flatmap(lambda machine: st.sampled_from(machine.playing.gates.waiting)))
-    def tool_raises(self, step: str) -> None:
+    @precondition(lambda self: self.may(self.playing.gates.waiting))
+    @rule(index=_INDEX)
+    def tool_raises(self, index: int) -> None:
         """A tool raises."""
-        self._do(Fail(step))
+        self._do(self._made("raises", index))
 
-    @precondition(lambda self: _has_bounds(self.playing) and self.playing.soft)
-    @rule(step=st.runner().flatmap(lambda machine: st.sampled_from(machine.playing.soft)))
-    def tool_will_not_stop(self, step: str) -> None:
+    @precondition(lambda self: self.may(self.playing.soft) and _has_bounds(self.playing))
+    @rule(index=_INDEX)
+    def tool_will_not_stop(self, index: int) -> None:
         """A tool will swallow its cancellation."""
-        self._do(Stubborn(step))
+        soft = self.playing.soft
+        self._do(Stubborn(soft[index % len(soft)]) if soft else None)
 
-    @precondition(lambda self: self.playing.held_answers)
+    @precondition(lambda self: self.may(self.playing.held_answers))
     @rule()
     def answer_goes_on(self) -> None:
         """An answer that stands still goes on."""
-        self._do(Release())
+        self._do(self._made("goes on", 0))
 
-    @precondition(lambda self: not self.playing.at_rest() and bool(_waits(self.playing)))
+    @precondition(lambda self: self.may(not self.playing.at_rest()) and bool(_waits(self.playing)))
     @rule(seconds=st.runner().flatmap(lambda machine: st.sampled_from(_waits(machine.playing))))
     def time_passes(self, seconds: float) -> None:
         """Time passes."""
-        self._do(Advance(seconds))
+        self._do(None if self.playing.at_rest() else Advance(seconds))
+
+    @precondition(lambda self: self.may(not self.playing.at_rest()))
+    @rule(things=st.lists(st.tuples(st.sampled_from(_THINGS), _INDEX), min_size=2, max_size=3))
+    def at_once(self, things: list[tuple[str, int]]) -> None:
+        """Several things happen in one instant."""
+        made = [self._made(kind, index) for kind, index in things]
+        steps = tuple(step for step in made if step is not None)
+        if len(steps) > 1:
+            self._do(Together(steps))
 
 
 # ── what an agent can do ────────────────────────────────────────────────────────────────────────────────
@@ -183,7 +215,7 @@ def _answers(play: Play) -> st.SearchStrategy[tuple[Answer, ...]]:
     if len(play.record.made) > _CALLS_MAX:
         return st.just(())
     agent = play.agent
-    risky = st.booleans() if getattr(agent, "approvals", False) else st.just(value=False)
+    risky = st.booleans() if _asks(play) else st.just(value=False)
     kinds = [
         st.builds(Answer, calls=st.integers(1, 3), text=st.booleans(), risky=risky),
         st.builds(Answer, calls=st.integers(0, 2), text=st.booleans(), holds=st.integers(0, 2)),
@@ -204,27 +236,8 @@ def _later(play: Play) -> list[float | None]:
     return [None] if isinstance(play.time, Real) else [None, 5.0]
 
 
-def _at_once(play: Play) -> st.SearchStrategy[tuple[Instant, ...]]:
-    """Two or three things that may happen in one instant."""
-    things: list[Instant] = [Interrupt(cancel) for cancel in _WAYS[hasattr(play.agent, "interrupt")]]
-    for step in play.gates.waiting:
-        things += [Open(step), Fail(step)]
-    for step in play.asks.waiting:
-        things += [Approve(step), Approve(step, allow=False)]
-    if play.held_answers:
-        things.append(Release())
-    if hasattr(play.agent, "send"):
-        things += [Send("", mode) for mode in getattr(play.agent, "modes", ("",))]
-    return st.lists(st.sampled_from(things), min_size=2, max_size=3).map(tuple)
-
-
-def _modes(play: Play) -> st.SearchStrategy[str]:
-    return st.sampled_from(getattr(play.agent, "modes", ("",)))
-
-
-def _ways(play: Play) -> st.SearchStrategy[bool]:
-    """How the user may interrupt: by cancelling the task of the turn, and as the agent itself offers it."""
-    return st.sampled_from(_WAYS[hasattr(play.agent, "interrupt")])
+def _asks(play: Play) -> bool:
+    return bool(getattr(play.agent, "approvals", False))
 
 
 def _has_bounds(play: Play) -> bool:

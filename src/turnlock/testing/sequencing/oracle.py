@@ -186,7 +186,7 @@ def _messages(record: Record, body: Sequence[Entry], number: int) -> Iterator[Vi
             yield Violation(Rule.DOUBLED, f"request {number} carries {said.text} {len(places)} times")
         said.seen = said.seen or number
         place, before = last.get(said.mode, (-1, said))
-        if places[0] < place:
+        if places[0] < place and said.instant != before.instant:
             yield Violation(
                 Rule.REORDERED,
                 f"request {number} carries {said.text} before {before.text}, which was said first",

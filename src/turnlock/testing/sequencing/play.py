@@ -63,6 +63,7 @@ class Play:
         record: What an observer knows.
         story: What happened, in words.
         played: What was done.
+        marks: How many choice points of the schedule came before each step.
         turn: The task of the turn under way, or of the last one.
         interrupted: When the turn under way was interrupted.
         odd: What was seen to be wrong while it happened.
@@ -79,6 +80,7 @@ class Play:
     record: Record = field(factory=Record, init=False)
     story: Story = field(init=False)
     played: list[Step] = field(factory=list, init=False)
+    marks: list[int] = field(factory=list, init=False)
     turn: Task | None = field(default=None, init=False)
     interrupted: float | None = field(default=None, init=False)
     odd: list[Violation] = field(factory=list, init=False)
@@ -92,6 +94,7 @@ class Play:
     _saying: list[tuple[Said, Task]] = field(factory=list, init=False)
     _asking: list[Task] = field(factory=list, init=False)  # interrupts
     _not_before: float | None = field(default=None, init=False)  # what the provider named
+    _freed: int = field(default=0, init=False)  # the step in which that lost its force
     _pressed: float = field(default=math.inf, init=False)  # when the user stopped something last
     _fair: bool = field(default=False, init=False)
     _judged: int = field(default=0, init=False)
@@ -227,6 +230,7 @@ class Play:
             Violation: A rule is broken.
         """
         self.played.append(step)
+        self.marks.append(0 if self._run is None else self._run.points)
         with self.telling():
             if isinstance(step, steps.Advance):
                 self.story.step(step)
@@ -285,8 +289,8 @@ class Play:
         self.interrupted = None
         with self._lock:
             self._answers = deque(step.answers)
-        self._not_before = None
-        said = Said(step.text)
+        self._not_before, self._freed = None, len(self.played)
+        said = Said(step.text, instant=len(self.played))
         self.record.said.append(said)
         self.turn = self._spawn(partial(self.agent.turn, step.text))
         self._saying.append((said, self.turn))
@@ -296,7 +300,7 @@ class Play:
         if send is None or self.turn is None or self.turn.done:
             return
         self.story.step(step)
-        said = Said(step.text, step.mode or "send")
+        said = Said(step.text, step.mode or "send", len(self.played))
         self.record.said.append(said)
         if step.mode == "interrupt":
             self._press()
@@ -474,7 +478,7 @@ class Play:
     def _press(self) -> None:
         """Whatever runs now may be stopped."""
         self._note_calls()
-        self._not_before = None
+        self._not_before, self._freed = None, len(self.played)
         self._pressed = self._now()
         for made in self.record.made.values():
             if not made.visits or any(visit.fate is Fate.WAITS for visit in made.visits):
@@ -574,7 +578,9 @@ class Play:
 
     def _see(self, number: int) -> None:
         """Judge the moment at which a request comes in."""
-        if self._not_before is not None and self._now() < self._not_before:
+        # What the user does in this very step may have come behind the provider's answer, and begin anew.
+        fresh = self._freed == len(self.played)
+        if self._not_before is not None and self._now() < self._not_before and not fresh:
             early = self._not_before - self._now()
             what = f"request {number} came {early:g} s before the time that the provider had named"
             self.odd.append(Violation(Rule.TOO_SOON, what))

@@ -29,12 +29,14 @@ class Said:
     Attributes:
         text: Its text, which nothing else in the story contains.
         mode: How it was sent; empty for one that opened a turn.
+        instant: The step in which it was said: what is said in one instant has no order.
         taken: What the agent did with it.
         seen: The first request that carried it, counted from 1; 0 is none.
     """
 
     text: str
     mode: str = ""
+    instant: int = 0
     taken: Taken = Taken.OFFERED
     seen: int = 0
 

@@ -12,7 +12,7 @@ from typing import Any
 from attrs import define, field
 
 from turnlock.engine import Call, Finish, Input, Message, Mode, ModelItem, OnInterrupt, Origin, inputs
-from turnlock.explore.worlds import DIALECT, MODEL, Response, Says, World
+from turnlock.explore.worlds.form import DIALECT, MODEL, Response, Says, World
 
 _AT = 0.0
 
@@ -25,11 +25,13 @@ class Script:
         world: The world.
         names: The calls' names, by ordinal.
         sends: The host's messages, in order.
+        untimely: A message that rejects.
     """
 
     world: World
     names: dict[int, str] = field(factory=dict, init=False)
     sends: list[inputs.Send] = field(init=False)
+    untimely: inputs.Send = field(init=False, default=inputs.Send(_AT, Message("U?", "U?"), Mode.REJECT))
     _bases: list[int] = field(init=False)
     _answers: dict[int, Sequence[Input]] = field(factory=dict, init=False)
     _made: dict[tuple[Any, ...], Input] = field(factory=dict, init=False)
@@ -117,6 +119,7 @@ _WORDS: Mapping[type, Callable[[Script, Any], str]] = {
     inputs.Withdraw: lambda _, move: f"the host takes {move.id} back",
     inputs.Interrupt: lambda _, _move: "the host interrupts",
     inputs.GoOn: lambda _, _move: "the host says go on",
+    inputs.Resumed: lambda _, _move: "the process is killed, and the session goes on from its record",
     inputs.TurnExpired: lambda _, move: f"the time of turn {move.turn} is over",
     inputs.ItemCompleted: _completes,
     inputs.ResponseEnded: _ends,
