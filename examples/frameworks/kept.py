@@ -1,7 +1,7 @@
-"""What was found, and kept: which findings there are, and how each is read, replayed and hunted again.
+"""What was found, and kept: which findings there are, and how one is replayed.
 
-Owns the list of findings. Each stands in a file of its own under ``found/``, written by ``hunting`` from what the
-fuzzer made of it; nothing in those files is written by hand.
+Owns the list. Each finding is a file of its own in ``found/``, a test that ``hunting`` wrote of what the
+fuzzer had found; nothing in those files is written by hand.
 """
 
 from __future__ import annotations
@@ -9,13 +9,11 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from attrs import frozen
 
-from turnlock.testing import Advance, Fail, Interrupt, Send, Stubborn, Together, replay
+from turnlock.testing import Advance, Fail, Interrupt, Rule, Send, Stubborn, Together, Violation
 from turnlock.testing.sequencing.harness import Factory
-from turnlock.testing.sequencing.oracle import Violation
 from turnlock.testing.sequencing.steps import Step
 
 FOUND = Path(__file__).parent / "found"
@@ -23,9 +21,28 @@ PACKAGES = (
     *("openai-agents", "pydantic-ai-slim", "langchain", "langchain-openai", "langgraph"),
     *("autogen-agentchat", "autogen-ext", "openai"),
 )
-_CHAT = "An assistant message with 'tool_calls' must be followed by tool messages responding to each"
-_RESPONSES = "No tool output found for function call"
-_REPEATED = "Invalid parameter: Duplicate value for 'tool_call_id' of 'call_1'"
+
+
+@frozen
+class Target:
+    """An adapter of this package.
+
+    Attributes:
+        module: Its module, as it is imported.
+        name: The class.
+    """
+
+    module: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.name}"
+
+    @property
+    def factory(self) -> Factory:
+        """The class."""
+        made: Factory = getattr(import_module(self.module), self.name)
+        return made
 
 
 @frozen
@@ -34,31 +51,30 @@ class Kept:
 
     Attributes:
         name: Its file is ``found/<name>.py``.
-        adapter: ``module:class`` in this package.
+        target: The adapter.
         rule: The rule that is broken.
         says: Words that stand in what is wrong; the provider's own where it refused.
         steps: The sorts of steps that the story has, beside the user's messages.
-        ignore: Rules that are not asked, because another finding breaks them first.
+        ignore: Rules that are not asked, because other findings break them sooner.
     """
 
     name: str
-    adapter: str
-    rule: str
+    target: Target
+    rule: Rule
     says: str
     steps: tuple[type[Step], ...] = ()
-    ignore: tuple[str, ...] = ()
-
-    @property
-    def factory(self) -> Factory:
-        """The adapter."""
-        made: Factory = adapter(self.adapter)
-        return made
+    ignore: frozenset[Rule] = frozenset()
 
     def shows(self) -> Violation | None:
-        """Replay it; what is wrong, or None if it does not show any more."""
-        story: Any = import_module(f"{__package__}.found.{self.name}")
+        """Replay it; what is wrong, or None if it does not show any more.
+
+        Raises:
+            Violation: Another rule is broken.
+        """
+        module = import_module(f"{__package__}.found.{self.name}")
+        (test,) = (each for name, each in vars(module).items() if name.startswith("test_"))
         try:
-            replay(self.factory, story.STEPS, ignore=self.ignore)
+            test()
         except Violation as violation:
             if violation.rule == self.rule and self.says in violation.what:
                 return violation
@@ -66,37 +82,182 @@ class Kept:
         return None
 
 
+def _of(module: str, name: str) -> Target:
+    return Target(f"{__package__}.{module}", name)
+
+
+_CHAT = "An assistant message with 'tool_calls' must be followed by tool messages responding to each"
+_RESPONSES = "No tool output found for function call"
+_REPEATED = "Invalid parameter: Duplicate value for 'tool_call_id' of 'call_1'"
+_WAITS = "later the turn still waits for its tool"
+_BYSTANDER = "was cancelled, and nobody had interrupted it"
+
+
+def _kept(
+    name: str, target: str, rule: Rule, says: str, *steps: type[Step], ignore: tuple[Rule, ...] = ()
+) -> Kept:
+    module, _, factory = target.partition(":")
+    return Kept(name, Target(f"{__package__}.{module}", factory), rule, says, steps, frozenset(ignore))
+
+
 KEPT = (
-    Kept("langgraph_cancelled", "langchain_agents:ToolErrors", "refused", _CHAT, (Interrupt,)),
-    Kept("langgraph_responses_cancelled", "langchain_agents:Responses", "refused", _RESPONSES, (Interrupt,), ("bystander",)),
-    Kept("langgraph_raised", "langchain_agents:Chat", "refused", _CHAT, (Fail,), ("bystander",)),
-    Kept("langgraph_bystander", "langchain_agents:Chat", "bystander", "was cancelled, and nobody", (Fail,), ("refused", "progress")),
-    Kept("langgraph_timed_out", "langchain_agents:Deadline", "refused", _CHAT, (Advance,)),
-    Kept("langgraph_bound", "langchain_agents:Deadline", "bound", "still waits", (Stubborn,), ("refused", "progress")),
-    Kept("langgraph_repeated_ids", "langchain_agents:RepeatedIds", "refused", _REPEATED),
-    Kept("autogen_hangs", "autogen_agents:Chat", "progress", "does not end", (Interrupt,), ("refused", "runs-on")),
-    Kept("autogen_cancelled", "autogen_agents:Cancelled", "refused", _CHAT, (Interrupt,), ("runs-on",)),
-    Kept("autogen_runs_on", "autogen_agents:Cancelled", "runs-on", "runs on", (Interrupt,), ("refused", "progress")),
-    Kept("autogen_repeated_ids", "autogen_agents:RepeatedIds", "refused", _REPEATED, (), ("runs-on", "progress")),
-    Kept("openai_agents_erased", "openai_agents:Responses", "erased", "does not hold call a", (Interrupt,)),
-    Kept("openai_agents_chat_erased", "openai_agents:Chat", "erased", "does not hold call a", (Interrupt,)),
-    Kept("openai_agents_streamed_erased", "openai_agents:Streamed", "erased", "does not hold call a", (Interrupt,)),
-    Kept("openai_agents_conversation", "openai_agents:Conversation", "refused", _RESPONSES, (Interrupt,)),
-    Kept("openai_agents_bound", "openai_agents:Deadline", "bound", "still waits", (Stubborn,), ("erased",)),
-    Kept("pydantic_ai_lost", "pydantic_agents:ToolErrors", "lost", "was accepted, and no request ever carried it", (Interrupt, Send)),
-    Kept("pydantic_ai_instant", "pydantic_agents:ToolErrors", "progress", "unprocessed tool calls", (Together,), ("lost",)),
-    Kept("pydantic_ai_untruthful", "pydantic_agents:Chat", "truthful", "but it had raised", (Fail,), ("bystander", "lost")),
-    Kept("pydantic_ai_bystander", "pydantic_agents:Chat", "bystander", "was cancelled, and nobody", (Fail,), ("truthful", "lost")),
-    Kept("pydantic_ai_bound", "pydantic_agents:Deadline", "bound", "still waits", (Stubborn,), ("lost", "progress")),
-    Kept("pydantic_ai_repeated_ids", "pydantic_agents:RepeatedIds", "refused", _REPEATED, (), ("lost",)),
-)  # fmt: skip
-
-
-def adapter(name: str) -> Factory:
-    """The class that ``module:class`` names."""
-    module, _, kind = name.partition(":")
-    made: Factory = getattr(import_module(f"{__package__}.{module}"), kind)
-    return made
+    _kept("langgraph_cancelled", "langchain_agents:ToolErrors", Rule.REFUSED, _CHAT, Interrupt),
+    _kept(
+        "langgraph_responses_cancelled",
+        "langchain_agents:Responses",
+        Rule.REFUSED,
+        _RESPONSES,
+        Interrupt,
+        ignore=(Rule.BYSTANDER,),
+    ),
+    _kept("langgraph_raised", "langchain_agents:Chat", Rule.REFUSED, _CHAT, Fail, ignore=(Rule.BYSTANDER,)),
+    _kept(
+        "langgraph_bystander",
+        "langchain_agents:Chat",
+        Rule.BYSTANDER,
+        _BYSTANDER,
+        Fail,
+        ignore=(
+            Rule.REFUSED,
+            Rule.PROGRESS,
+        ),
+    ),
+    _kept("langgraph_timed_out", "langchain_agents:Deadline", Rule.REFUSED, _CHAT, Advance),
+    _kept(
+        "langgraph_bound",
+        "langchain_agents:Deadline",
+        Rule.BOUND,
+        _WAITS,
+        Stubborn,
+        ignore=(
+            Rule.REFUSED,
+            Rule.PROGRESS,
+        ),
+    ),
+    _kept("langgraph_repeated_ids", "langchain_agents:RepeatedIds", Rule.REFUSED, _REPEATED),
+    _kept(
+        "autogen_hangs",
+        "autogen_agents:Chat",
+        Rule.PROGRESS,
+        "",
+        Interrupt,
+        ignore=(
+            Rule.REFUSED,
+            Rule.RUNS_ON,
+        ),
+    ),
+    _kept(
+        "autogen_cancelled",
+        "autogen_agents:Cancelled",
+        Rule.REFUSED,
+        _CHAT,
+        Interrupt,
+        ignore=(Rule.RUNS_ON,),
+    ),
+    _kept(
+        "autogen_runs_on",
+        "autogen_agents:Cancelled",
+        Rule.RUNS_ON,
+        "runs on",
+        Interrupt,
+        ignore=(
+            Rule.REFUSED,
+            Rule.PROGRESS,
+        ),
+    ),
+    _kept(
+        "autogen_repeated_ids",
+        "autogen_agents:RepeatedIds",
+        Rule.REFUSED,
+        _REPEATED,
+        ignore=(
+            Rule.RUNS_ON,
+            Rule.PROGRESS,
+        ),
+    ),
+    _kept("openai_agents_erased", "openai_agents:Responses", Rule.ERASED, "does not hold call a", Interrupt),
+    _kept("openai_agents_chat_erased", "openai_agents:Chat", Rule.ERASED, "does not hold call a", Interrupt),
+    _kept(
+        "openai_agents_streamed_erased",
+        "openai_agents:Streamed",
+        Rule.ERASED,
+        "does not hold call a",
+        Interrupt,
+    ),
+    _kept(
+        "openai_agents_conversation",
+        "openai_agents:Conversation",
+        Rule.REFUSED,
+        _RESPONSES,
+        Interrupt,
+        ignore=(Rule.LOST,),
+    ),
+    _kept(
+        "openai_agents_bound", "openai_agents:Deadline", Rule.BOUND, _WAITS, Stubborn, ignore=(Rule.ERASED,)
+    ),
+    _kept(
+        "pydantic_ai_lost",
+        "pydantic_agents:ToolErrors",
+        Rule.LOST,
+        "was accepted, and no request ever carried it",
+        Interrupt,
+        Send,
+        ignore=(Rule.PROGRESS,),
+    ),
+    _kept(
+        "pydantic_ai_instant",
+        "pydantic_agents:ToolErrors",
+        Rule.PROGRESS,
+        "unprocessed tool calls",
+        Together,
+        ignore=(Rule.LOST,),
+    ),
+    _kept(
+        "pydantic_ai_untruthful",
+        "pydantic_agents:Chat",
+        Rule.TRUTHFUL,
+        "but it had raised",
+        Fail,
+        ignore=(
+            Rule.BYSTANDER,
+            Rule.LOST,
+            Rule.PROGRESS,
+        ),
+    ),
+    _kept(
+        "pydantic_ai_bystander",
+        "pydantic_agents:Chat",
+        Rule.BYSTANDER,
+        _BYSTANDER,
+        Fail,
+        ignore=(
+            Rule.TRUTHFUL,
+            Rule.LOST,
+            Rule.PROGRESS,
+        ),
+    ),
+    _kept(
+        "pydantic_ai_bound",
+        "pydantic_agents:Deadline",
+        Rule.BOUND,
+        _WAITS,
+        Stubborn,
+        ignore=(
+            Rule.LOST,
+            Rule.PROGRESS,
+        ),
+    ),
+    _kept(
+        "pydantic_ai_repeated_ids",
+        "pydantic_agents:RepeatedIds",
+        Rule.REFUSED,
+        _REPEATED,
+        ignore=(
+            Rule.LOST,
+            Rule.PROGRESS,
+        ),
+    ),
+)
 
 
 def versions() -> str:
