@@ -139,7 +139,7 @@ class SchedulingError(TurnlockError):
         """
         return cls(
             f"trio {version} cannot be controlled: {what}. Schedules use private names of trio "
-            "(turnlock/testing/schedules/_trio.py): install a trio that this turnlock was tested with, "
+            "(turnlock/testing/scheduling/_trio.py): install a trio that this turnlock was tested with, "
             "or a newer turnlock"
         )
 

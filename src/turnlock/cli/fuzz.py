@@ -25,8 +25,9 @@ from turnlock.cli import needs
 from turnlock.cli.exits import Unusable
 
 try:
-    from turnlock.testing.sequencing.hunt import Finding, hunt_all
-    from turnlock.testing.sequencing.kept import as_test
+    from turnlock.testing.hunting.hunt import hunt_all
+    from turnlock.testing.hunting.kept import as_test
+    from turnlock.testing.hunting.smaller import Finding
     from turnlock.testing.sequencing.oracle import Rule
 except ImportError as error:
     needs("testing", error)

@@ -5,7 +5,8 @@
     loopback_server.py    the same on loopback HTTP, for agents in any language
     transcript.py  request bodies as ``U K(a) O(a) U``
     gates.py       tools that do nothing until the test lets them
-    sequencing/    random stories played to an agent, and what must hold in each of them
+    sequencing/    a story played to an agent, and what must hold in it
+    hunting/       random stories: the hypothesis test case, and the search behind ``turnlock fuzz``
     sessions.py    a session of this library as such an agent
 
 Names are imported when they are asked for: what a part needs is not needed by the others. All of it comes
@@ -21,6 +22,9 @@ from turnlock.errors import MissingExtra
 
 if TYPE_CHECKING:
     from turnlock.testing.gates import Gates as Gates, ToolFailed as ToolFailed, Visit as Visit
+    from turnlock.testing.hunting.hunt import Hunted as Hunted, hunt as hunt, hunt_all as hunt_all
+    from turnlock.testing.hunting.machine import sequencing_test as sequencing_test
+    from turnlock.testing.hunting.smaller import Finding as Finding
     from turnlock.testing.loopback_server import loopback as loopback
     from turnlock.testing.provider import (
         Change as Change,
@@ -44,14 +48,8 @@ if TYPE_CHECKING:
         schedules as schedules,
         shortest as shortest,
     )
+    from turnlock.testing.sequencing.ending import replay as replay
     from turnlock.testing.sequencing.harness import Agent as Agent, Harness as Harness
-    from turnlock.testing.sequencing.hunt import (
-        Finding as Finding,
-        Hunted as Hunted,
-        hunt as hunt,
-        replay as replay,
-    )
-    from turnlock.testing.sequencing.machine import sequencing_test as sequencing_test
     from turnlock.testing.sequencing.oracle import Rule as Rule, Violation as Violation
     from turnlock.testing.sequencing.steps import (
         Advance as Advance,
@@ -78,8 +76,10 @@ _MODULES = {
         *("every_schedule", "run_scheduled", "schedules", "shortest"),
     ),
     "sequencing.harness": ("Agent", "Harness"),
-    "sequencing.hunt": ("Finding", "Hunted", "hunt", "replay"),
-    "sequencing.machine": ("sequencing_test",),
+    "hunting.hunt": ("Hunted", "hunt", "hunt_all"),
+    "hunting.smaller": ("Finding",),
+    "sequencing.ending": ("replay",),
+    "hunting.machine": ("sequencing_test",),
     "sequencing.oracle": ("Rule", "Violation"),
     "sequencing.steps": (
         *("Advance", "Answer", "Approve", "Fail", "Interrupt"),

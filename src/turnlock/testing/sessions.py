@@ -45,6 +45,7 @@ class SessionAgent:
     keeps: bool = field(default=True, init=False)
     retries: bool = field(default=True, init=False)
     repeated_ids: bool = field(default=True, init=False)
+    turn_mode: str = field(default="queue", init=False)
     modes: tuple[str, ...] = field(default=("steer", "queue", "interrupt"), init=False)
     _told: list[events.Event] = field(factory=list, init=False)
     _gone_back: list[str] = field(factory=list, init=False)

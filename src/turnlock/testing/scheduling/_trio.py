@@ -3,20 +3,20 @@
 Trio orders each batch of runnable tasks by ``trio._core._run._r.shuffle(batch)`` when
 ``_ALLOW_DETERMINISTIC_SCHEDULING`` is true. Both names are replaced while at least one thread is controlled;
 for every other thread they answer as before. The object that takes the place of ``_r`` lets one task through
-per turn of the loop, and puts the rest back on the run queue. So a task can be kept waiting for as long as a
-schedule wants. "Jump to the next deadline" puts all of them back, and moves the ``MockClock``.
+per turn of the loop and keeps the others in a queue of its own, for as long as a schedule wants; one of them
+goes back on trio's run queue, so that the loop does not fall asleep. "Jump to the next deadline" lets none
+through, and moves the ``MockClock``.
 
 Owns what a choice point is, the order in which waiting tasks stand, and the record of what was chosen.
-Decides nothing: a schedule does. Must not raise out of the hook: trio would tear the run down as an internal
-error. ``canary.py`` proves that the hook still works with the trio that is installed.
+Decides nothing: a schedule does. Nothing that a schedule raises may leave the hook: trio would tear the run
+down as an internal error. ``canary.py`` proves that the hook still works with the trio that is installed.
 """
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from types import CodeType
 from typing import Any, TypeAlias
 
@@ -29,8 +29,9 @@ from trio.testing import MockClock
 from turnlock.errors import SchedulingError
 from turnlock.testing.scheduling.schedulers import JUMP, Deviations, Schedule
 
-Step: TypeAlias = tuple[int, float, int, str, int]
-"""Choice point or -1, time, number of the task or -1 for a jump, its name, that of whom it overtook or -1."""
+Step: TypeAlias = tuple[int, float, int, str, int, int, int]
+"""Choice point or -1, time, number of the task or -1 for a jump, its name, number of whom it overtook or -1,
+how many tasks could run, how many choices there were."""
 
 _OUTSIDE = ("trio._threads", "trio._core._io_", "trio._core._generated_io_", "trio._signals")
 """Modules whose waits end by something that is not in the loop: a thread, a socket, a signal, a process."""
@@ -44,33 +45,35 @@ class Run:
         schedule: Who chooses.
         horizon: Seconds: a deadline further away is no target of a jump.
         points: Choice points so far. One is where more than one choice exists.
-        options: How many choices there were at each of them, a jump counted in.
-        places: How many of those were tasks.
         taken: The choices that were not first in, first out: point → place in the queue, or ``"jump"``.
         trace: Every step, in order.
         error: The first exception of the schedule itself, such as hypothesis's own when its data is used up.
             From then on the run goes on first in, first out.
         on_error: Called once with that exception, in the loop, between two steps: to make the run end.
         on_idle: Called when nothing can ever go on by itself: with the tasks that wait.
-        turns: How often trio asked for an order; 0 after a run means that this trio cannot be controlled.
+        runs: How many runs of trio asked for an order; 0 after a run: this trio cannot be controlled.
     """
 
     schedule: Schedule
     horizon: float = 3600.0
     points: int = 0
-    options: list[int] = field(factory=list)
-    places: list[int] = field(factory=list)
     taken: dict[int, int | str] = field(factory=dict)
     trace: list[Step] = field(factory=list)
     error: BaseException | None = None
     on_error: Callable[[BaseException], None] | None = None
     on_idle: Callable[[list[Task]], None] | None = None
-    turns: int = 0
+    runs: int = 0
     _runner: Any = None
     _clock: Any = None
     _reach: float = -math.inf
     _waiting: list[Task] = field(factory=list)
-    _system: list[Task] = field(factory=list)
+    _system: set[Task] | None = None
+
+    _choose: Callable[[int, Sequence[Task], int], int] = field(init=False)
+
+    @_choose.default
+    def _asks_the_schedule(self) -> Callable[[int, Sequence[Task], int], int]:
+        return self.schedule.choose
 
     @property
     def deviations(self) -> Deviations:
@@ -82,13 +85,17 @@ class Run:
         """Whether the task that runs now is the only one that could run."""
         return not self._waiting
 
-    def arrange(self, batch: list[Task]) -> None:
-        """Leave one task in trio's batch, and put the others back on the run queue.
+    def stop(self) -> None:
+        """Cancel the main task of the run, and all that it has started. To be called in the loop."""
+        self._runner.main_task.parent_nursery.cancel_scope.cancel()
+
+    def arrange(self, batch: list[Task]) -> None:  # noqa: C901, PLR0912, PLR0915 - one per step, and calls cost
+        """Leave one task in trio's batch, and let the others wait.
 
         Args:
-            batch: Every runnable task, sorted by trio by the order in which they were made.
+            batch: What became runnable, sorted by trio by the order in which it was made; and the one of the
+                waiting tasks that was put back on the run queue, so that trio knows that there is work.
         """
-        self.turns += 1
         runner = loop.GLOBAL_RUN_CONTEXT.runner
         if runner is not self._runner:
             self._begin(runner)
@@ -97,66 +104,32 @@ class Run:
                 self._look_for_the_end(runner)
             return
         waiting = self._waiting
-        system: list[Task] = []
-        if len(batch) != len(waiting):
-            system = self._arrive(batch, runner)
+        own: list[Task] | None = None
+        if waiting:
+            batch.remove(waiting[0])
+        if batch:
+            if self._system is None or not self._system.isdisjoint(batch):
+                own = self._take_own(batch, runner)
+            waiting += batch
             if not waiting:
+                batch += own or ()
                 return
         now = self._clock._virtual_base if self._clock is not None else runner.clock.current_time()
-        jump = runner.deadlines.next_deadline() <= now + self._reach
+        deadlines, reach = runner.deadlines, now + self._reach
+        # What stands first may be out of date, and is then too early: a cheap look before the exact one.
+        heap = deadlines._heap
+        jump = bool(heap) and heap[0][0] <= reach and deadlines.next_deadline() <= reach
         count = len(waiting)
-        if count + jump == 1:
-            chosen = 0
-            self.trace.append((-1, now, waiting[0]._counter, waiting[0].name, -1))
+        if count == 1 and not jump:
+            task = waiting[0]
+            self.trace.append((-1, now, task._counter, task.name, -1, 1, 1))
+            batch[:] = waiting
+            waiting.clear()
         else:
-            chosen = self._choose(waiting, count + jump, now)
-        batch.clear()
-        if chosen < count:
-            batch.append(waiting.pop(chosen))
-        else:
-            self._jump(runner)
-        runner.runq.extend(waiting)
-        batch.extend(system)
-
-    def _arrive(self, batch: list[Task], runner: Any) -> list[Task]:
-        """Put new tasks at the end of the queue; return those of trio itself, which run at once, always.
-
-        These are the root of all tasks, and the task that runs what other threads hand in.
-        """
-        known = self._waiting if len(self._waiting) < 8 else set(self._waiting)
-        new = [task for task in batch if task not in known]
-        system = self._system
-        if not system:
-            if runner.main_task is None:
-                return new
-            # Trio makes them together: both are there the first time that one of them is.
-            self._system = system = [
-                runner.init_task,
-                *(task for task in new if task is not runner.main_task),
-            ]
-        own = [task for task in new if task in system]
-        self._waiting += [task for task in new if task not in own] if own else new
-        return own
-
-    def _begin(self, runner: Any) -> None:
-        """Another run in the same block: its tasks are new, and its clock may be another."""
-        self._runner = runner
-        self._waiting = []
-        self._system = []
-        clock = runner.clock
-        virtual = isinstance(clock, MockClock) and clock.rate == 0.0
-        self._clock = clock if virtual else None
-        self._reach = self.horizon if virtual else -math.inf
-
-    def _choose(self, waiting: list[Task], options: int, now: float) -> int:
-        point = self.points
-        self.points = point + 1
-        self.options.append(options)
-        self.places.append(len(waiting))
-        chosen = 0
-        if self.error is None:
+            point, options = self.points, count + jump
+            self.points = point + 1
             try:
-                chosen = self.schedule.choose(point, waiting, options)
+                chosen = self._choose(point, waiting, options)
                 if not 0 <= chosen < options:
                     raise SchedulingError(  # noqa: TRY301 - kept like what the schedule raises itself
                         f"{self.schedule!r} chose {chosen!r} at point {point}, where the choices are 0 to "
@@ -165,23 +138,57 @@ class Run:
             except BaseException as error:  # noqa: BLE001 - kept: it would end the run as an error of trio
                 chosen = 0
                 self._keep(error)
-        if chosen >= len(waiting):
-            self.taken[point] = JUMP
-            self.trace.append((point, now, -1, "", waiting[0]._counter))
-            return chosen
-        task = waiting[chosen]
-        if chosen:
-            self.taken[point] = chosen
-            self.trace.append((point, now, task._counter, task.name, waiting[0]._counter))
+            if chosen < count:
+                task = waiting[chosen]
+                overtaken = -1
+                if chosen:
+                    overtaken = waiting[0]._counter
+                    self.taken[point] = chosen
+                self.trace.append((point, now, task._counter, task.name, overtaken, count, options))
+                del waiting[chosen]
+                batch[:] = (task,)
+            else:
+                self.taken[point] = JUMP
+                self.trace.append((point, now, -1, "", waiting[0]._counter, count, options))
+                batch.clear()
+                self._jump(runner)
+            if waiting:
+                runner.runq.append(waiting[0])
+        if own:
+            batch += own
+
+    def _take_own(self, new: list[Task], runner: Any) -> list[Task]:
+        """Take out the tasks of trio itself, which run at once, always.
+
+        These are the root of all tasks, and the one that runs what other threads hand in.
+        """
+        system = self._system
+        if system is None:
+            # Trio makes the second of them together with the main task: when that is there, both are.
+            own = [task for task in new if task is not runner.main_task]
+            if runner.main_task is not None:
+                self._system = {runner.init_task, *own}
         else:
-            self.trace.append((point, now, task._counter, task.name, -1))
-        return chosen
+            own = [task for task in new if task in system]
+        new[:] = [task for task in new if task not in own]
+        return own
+
+    def _begin(self, runner: Any) -> None:
+        """Another run in the same block: its tasks are new, and its clock may be another."""
+        self.runs += 1
+        self._runner = runner
+        self._waiting = []
+        self._system = None
+        clock = runner.clock
+        virtual = isinstance(clock, MockClock) and clock.rate == 0.0
+        self._clock = clock if virtual else None
+        self._reach = self.horizon if virtual else -math.inf
 
     def _keep(self, error: BaseException) -> None:
-        if self.error is None:
-            self.error = error
-            if self.on_error is not None:
-                self.on_error(error)
+        self.error = error
+        self._choose = _first_in_first_out
+        if self.on_error is not None:
+            self.on_error(error)
 
     def _jump(self, runner: Any) -> None:
         deadline = runner.deadlines.next_deadline()
@@ -194,10 +201,14 @@ class Run:
         """Whether every task waits for another one, with no deadline ahead: nothing will ever happen."""
         if runner.waiting_for_idle or runner.deadlines.next_deadline() < math.inf or runner.runq:
             return
-        tasks = sorted((task for task in runner.tasks if task not in self._system), key=_age)
+        tasks = sorted(runner.tasks - (self._system or set()), key=_age)
         if tasks and not any(_waits_outside(task) for task in tasks):
             assert self.on_idle is not None
             self.on_idle(tasks)
+
+
+def _first_in_first_out(_point: int, _tasks: Sequence[Task], _options: int) -> int:
+    return 0
 
 
 def _age(task: Task) -> int:
@@ -208,6 +219,15 @@ def _waits_outside(task: Task) -> bool:
     return any(
         frame.f_globals.get("__name__", "").startswith(_OUTSIDE) for frame, _line in task.iter_await_frames()
     )
+
+
+def unshield(tasks: list[Task]) -> None:
+    """Let a cancellation reach tasks that shield themselves from it, and would wait for ever."""
+    for task in tasks:
+        status: Any = task._cancel_status
+        while status is not None:
+            status._scope.shield = False
+            status = status._parent
 
 
 def where(task: Task) -> str:
@@ -224,7 +244,7 @@ def where(task: Task) -> str:
 
 
 class _Here(threading.local):
-    run: Run | None = None
+    arrange: Callable[[list[Task]], None] | None = None
 
 
 _here = _Here()
@@ -237,7 +257,7 @@ class _Switch:
         self.before = before
 
     def __bool__(self) -> bool:
-        return _here.run is not None or bool(self.before)
+        return _here.arrange is not None or bool(self.before)
 
 
 class _Order:
@@ -247,11 +267,15 @@ class _Order:
         self.before = before
 
     def shuffle(self, batch: list[Task]) -> None:
-        run = _here.run
-        if run is None:
+        arrange = _here.arrange
+        if arrange is None:
             self.before.shuffle(batch)
-        else:
-            run.arrange(batch)
+            return
+        try:
+            arrange(batch)
+        except Exception as error:
+            # A private name is not what it was. Trio makes an internal error of this; `caused` looks into it.
+            raise SchedulingError.of_trio(trio.__version__, f"{type(error).__name__}: {error}") from error
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.before, name)
@@ -260,40 +284,53 @@ class _Order:
 _lock = threading.Lock()
 _users = 0
 _NAMES = ("_r", "_ALLOW_DETERMINISTIC_SCHEDULING")
+_KINDS = (_Order, _Switch)
 
 
-@contextmanager
-def installed(run: Run) -> Iterator[None]:
-    """Let a run decide for this thread.
+def caused(error: BaseException) -> BaseException:
+    """What is told of an exception: that trio cannot be controlled, if its internal error says so."""
+    if isinstance(error, trio.TrioInternalError) and isinstance(error.__cause__, SchedulingError):
+        return error.__cause__
+    return error
+
+
+def install(run: Run) -> None:
+    """Let a run decide for this thread, until ``uninstall``.
 
     Raises:
         SchedulingError: This thread is controlled already, or is inside of a trio run; or trio has changed.
     """
     global _users  # noqa: PLW0603 - trio's own hook is global, so is who uses it
-    if _here.run is not None:
+    if _here.arrange is not None:
         raise SchedulingError("this thread is controlled already: leave the outer block first")
     if getattr(loop.GLOBAL_RUN_CONTEXT, "runner", None) is not None:
         raise SchedulingError(
             "a trio run is under way in this thread, and only runs that start inside of the block are "
             "controlled: make the test a plain function, not an async one"
         )
-    names = vars(loop)
-    missing = [name for name in (*_NAMES, "GLOBAL_RUN_CONTEXT") if name not in names]
-    if missing:
-        raise SchedulingError.of_trio(trio.__version__, f"trio._core._run has no {', '.join(missing)}")
     with _lock:
         if not _users:
-            names.update(zip(_NAMES, (_Order(names[_NAMES[0]]), _Switch(names[_NAMES[1]])), strict=True))
+            names = vars(loop)
+            missing = [name for name in _NAMES if name not in names]
+            if missing:
+                raise SchedulingError.of_trio(
+                    trio.__version__, f"trio._core._run has no {', '.join(missing)}"
+                )
+            for name, kind in zip(_NAMES, _KINDS, strict=True):
+                names[name] = kind(names[name])
         _users += 1
-    _here.run = run
-    try:
-        yield
-    finally:
-        _here.run = None
-        with _lock:
-            _users -= 1
-            if not _users:
+    _here.arrange = run.arrange
+
+
+def uninstall() -> None:
+    """Leave this thread alone again; and trio, if no other thread is controlled."""
+    global _users  # noqa: PLW0603 - see install
+    _here.arrange = None
+    with _lock:
+        _users -= 1
+        if not _users:
+            names = vars(loop)
+            for name, kind in zip(_NAMES, _KINDS, strict=True):
                 # Trio's own plugin for hypothesis may have put something else there meanwhile.
-                for name, kind in zip(_NAMES, (_Order, _Switch), strict=True):
-                    if isinstance(names[name], kind):
-                        names[name] = names[name].before
+                if isinstance(names[name], kind):
+                    names[name] = names[name].before

@@ -27,6 +27,8 @@ def canary() -> None:
     """
     try:
         found = _trouble()
+    except SchedulingError:
+        raise
     except Exception as error:
         raise SchedulingError.of_trio(trio.__version__, f"{type(error).__name__}: {error}") from error
     if found:

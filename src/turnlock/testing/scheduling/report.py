@@ -57,7 +57,7 @@ _HEADINGS = ("", "step", "point", "time", "runs", "")
 
 
 def _row(at: int, step: Step, names: dict[int, str], run: Run) -> tuple[str, str, str, str, str, str]:
-    point, time, task, _name, overtaken = step
+    point, time, task, _name, overtaken, *_counts = step
     return (
         ">" if point in run.taken else "",
         str(at),
@@ -72,7 +72,7 @@ def _names(trace: Sequence[Step]) -> dict[int, str]:
     """A short name for each task; the second that was made with a name is ``name#2``."""
     seen: dict[str, int] = {}
     names: dict[int, str] = {}
-    for task, name in sorted({(task, name) for _point, _time, task, name, _overtaken in trace if task >= 0}):
+    for task, name in sorted({(task, name) for _point, _time, task, name, *_rest in trace if task >= 0}):
         short = _short(name)
         seen[short] = seen.get(short, 0) + 1
         names[task] = short if seen[short] == 1 else f"{short}#{seen[short]}"

@@ -6,7 +6,7 @@ controlled stands in ``_trio.py``, how a failure is told in ``report.py``.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar, TypeVarTuple, Unpack
 
@@ -44,12 +44,17 @@ def controlled(schedule: Schedule, *, horizon: float = 3600.0) -> Iterator[Run]:
         SchedulingError: The thread is inside of a trio run or of another such block, or trio has changed.
     """
     run = Run(schedule, horizon)
-    with _trio.installed(run):
-        try:
-            yield run
-        except BaseException:
-            if run.error is None:
+    _trio.install(run)
+    try:
+        yield run
+    except BaseException as raised:
+        if run.error is None:
+            error = _trio.caused(raised)
+            if error is raised:
                 raise
+            raise error from raised
+    finally:
+        _trio.uninstall()
     if run.error is not None:
         raise run.error
 
@@ -84,7 +89,7 @@ def run_scheduled(
     result, run, error = outcome(async_fn, schedule, args, horizon=horizon)
     if error is None:
         return result  # type: ignore[return-value] # without an error there is one
-    if run.error is not error or isinstance(error, Deadlock):
+    if not isinstance(error, SchedulingError) and (run.error is not error or isinstance(error, Deadlock)):
         error.add_note(note(async_fn, run, args))
     raise error
 
@@ -97,40 +102,32 @@ def outcome(
     horizon: float = 3600.0,
 ) -> tuple[T | None, Run, BaseException | None]:
     """One run: the result, the run, and the exception, whose note is left to whoever asked."""
-    scope = trio.CancelScope()
-
-    async def main() -> T:
-        with scope:
-            return await async_fn(*args)
-        raise SchedulingError("the run was ended: see the error of the schedule")
-
-    # Names in a trace are those of the user's functions.
-    main.__module__ = getattr(async_fn, "__module__", __name__)
-    main.__qualname__ = getattr(async_fn, "__qualname__", type(async_fn).__qualname__)
     run = Run(schedule, horizon)
 
     def end(_error: BaseException) -> None:
-        scope.cancel()
+        run.stop()
 
     def idle(tasks: list[Task]) -> None:
-        found = Deadlock([_trio.where(task) for task in tasks])
-        if run.error is not None:
-            raise found  # cancelled already, and shielded: only the end of the whole run is left
-        run.error = found
-        scope.cancel()
+        if run.error is None:
+            run.error = Deadlock([_trio.where(task) for task in tasks])
+            run.stop()
+        else:  # that did not end it
+            _trio.unshield(tasks)
 
     run.on_error = end
     run.on_idle = idle
     result: T | None = None
     error: BaseException | None = None
-    with _trio.installed(run):
-        try:
-            result = trio.run(main, clock=MockClock(autojump_threshold=0.0))
-        except BaseException as raised:  # noqa: BLE001 - handed on as a value
-            error = raised
+    _trio.install(run)
+    try:
+        result = trio.run(async_fn, *args, clock=MockClock(autojump_threshold=0.0))
+    except BaseException as raised:  # noqa: BLE001 - handed on as a value
+        error = _trio.caused(raised)
+    finally:
+        _trio.uninstall()
     if run.error is not None:
         error = run.error
-    elif error is None and not run.turns:
+    elif error is None and not run.runs:
         error = SchedulingError.of_trio(trio.__version__, "it did not ask for an order of its tasks")
     return result, run, error
 
@@ -168,12 +165,13 @@ def every_schedule(
 
 def _extended(deviations: Deviations, run: Run) -> Iterator[Deviations]:
     """The same and one more, later than all of them: so each set of deviations is met once."""
-    first = max(deviations.taken, default=-1) + 1
-    for point in range(first, len(run.options)):
-        for place in range(1, run.places[point]):
-            yield Deviations({**deviations.taken, point: place})
-        if run.options[point] > run.places[point]:
-            yield Deviations({**deviations.taken, point: JUMP})
+    last = max(deviations.taken, default=-1)
+    for point, _time, _task, _name, _overtaken, tasks, options in run.trace:
+        if point > last:
+            for place in range(1, tasks):
+                yield Deviations({**deviations.taken, point: place})
+            if options > tasks:
+                yield Deviations({**deviations.taken, point: JUMP})
 
 
 def shortest(
@@ -194,27 +192,45 @@ def shortest(
         SchedulingError: It does not fail under these deviations: the function depends on something else, too.
     """
 
-    def failure(candidate: Deviations) -> frozenset[type[BaseException]]:
-        return _kinds(outcome(async_fn, candidate, args, horizon=horizon)[2])
+    def ran(candidate: Mapping[int, Choice]) -> tuple[Deviations, frozenset[type[BaseException]]]:
+        _result, run, error = outcome(async_fn, Deviations(candidate), args, horizon=horizon)
+        return run.deviations, _kinds(error)
 
-    wanted = failure(deviations)
+    kept, wanted = ran(deviations.taken)
     if not wanted:
         raise SchedulingError(
             f"{deviations!r} does not fail: the function must depend on nothing but the schedule "
             "(no threads, no sockets, no real clock, no random numbers)"
         )
-    kept: dict[int, Choice] = dict(deviations.taken)
-    size = max(1, len(kept) // 2)
-    while kept:
-        points = list(kept)
-        for start in range(0, len(points), size):
-            fewer = {point: kept[point] for point in kept if point not in points[start : start + size]}
-            if len(fewer) < len(kept) and failure(Deviations(fewer)) == wanted:
-                kept = fewer
-        if size == 1 and len(points) == len(kept):
-            break
-        size = max(1, size // 2)
-    return Deviations(kept)
+    shorter = True
+    while shorter:
+        shorter = False
+        for candidate in _fewer(kept):
+            taken, kinds = ran(candidate)
+            if kinds == wanted and len(taken) < len(kept):
+                kept, shorter = taken, True
+                break
+    return kept
+
+
+def _fewer(deviations: Deviations) -> Iterator[dict[int, Choice]]:
+    """The same without some in a row, the most first; what stands behind them may have to move with them."""
+    points = list(deviations.taken.items())
+    count = len(points)
+    size = count
+    while size:
+        for start in range(0, count - size + 1, max(1, size // 4)):
+            before, behind = dict(points[:start]), points[start + size :]
+            yield {**before, **dict(behind)}
+            if behind and count <= _FEW:
+                room = behind[0][0] - max(before, default=-1) - 1
+                for by in (*range(-1, -min(room, 2 * size) - 1, -1), *range(1, 2 * size + 1)):
+                    yield {**before, **{point + by: choice for point, choice in behind}}
+        size = size // 2 if count > _FEW else size - 1
+
+
+_FEW = 12
+"""From so many deviations on every one counts: all rows of them are tried."""
 
 
 def _kinds(error: BaseException | None) -> frozenset[type[BaseException]]:

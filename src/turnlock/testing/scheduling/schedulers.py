@@ -8,10 +8,10 @@ hypothesis shrinks towards it. Must not know hypothesis: a source of chance is a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 from types import MappingProxyType
-from typing import Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from attrs import define, field, frozen
 from trio.lowlevel import Task
@@ -94,9 +94,23 @@ class Deviations:
         return f"Deviations({{{inside}}})" if inside else "Deviations()"
 
 
+class _Chance:
+    """How a scheduler is shown: without its source of chance, which says nothing."""
+
+    __slots__ = ()
+
+    def _repr_pretty_(self, printer: Any, _cycle: object) -> None:  # noqa: ANN401 - hypothesis's own, or IPython's
+        printer.text(repr(self))
+
+
 @define(eq=False)
-class Uniform:
-    """Any of the choices, each with the same chance, at every point. Best for short stories.
+class Uniform(_Chance):
+    """Any of the tasks, each with the same chance, at every point; now and then a jump.
+
+    Best for short stories.
+
+    A jump has a quarter of a task's chance: with the same, deadlines of minutes would be over before any work
+    began.
 
     Attributes:
         random: The source of chance.
@@ -107,13 +121,18 @@ class Uniform:
     random: Random = field(repr=False)
     at_most: int = 2000
 
-    def choose(self, point: int, tasks: Sequence[Task], options: int) -> int:  # noqa: ARG002 - one protocol
+    def choose(self, point: int, tasks: Sequence[Task], options: int) -> int:
         """One of them by chance."""
-        return self.random.randrange(options) if point < self.at_most else 0
+        if point >= self.at_most:
+            return 0
+        count = len(tasks)
+        if options == count:
+            return self.random.randrange(count)
+        return self.random.randrange(4 * count + 1) // 4  # the last number is the jump's
 
 
 @define(eq=False)
-class Bounded:
+class Bounded(_Chance):
     """First in, first out with a few deviations at random points: few draws, and a short failure at once.
 
     Attributes:
@@ -125,70 +144,84 @@ class Bounded:
     random: Random = field(repr=False)
     at_most: int = 4
     points: int = 64
-    _left: int = field(default=-1, repr=False)
-    _next: int = field(default=-1, repr=False)
+    _left: int = field(default=-1, init=False, repr=False)
+    _next: int = field(default=-1, init=False, repr=False)
 
     def choose(self, point: int, tasks: Sequence[Task], options: int) -> int:  # noqa: ARG002 - one protocol
         """0, but at the drawn points."""
+        random = self.random
         if self._left < 0:
-            self._left = self.random.randrange(self.at_most + 1)
-            self._plan(point)
+            self._left = random.randrange(self.at_most + 1)
+            self._next = point + random.randrange(self.points) if self._left else -1
         if point != self._next:
             return 0
         self._left -= 1
-        self._plan(point + 1)
-        return 1 + self.random.randrange(options - 1)
-
-    def _plan(self, start: int) -> None:
-        self._next = start + self.random.randrange(self.points) if self._left > 0 else -1
+        # To hold a task back takes deviations in a row: every second one stands right behind the one before.
+        self._next = point + 1 + max(0, random.randrange(2 * self.points) - self.points) if self._left else -1
+        return 1 + random.randrange(options - 1)
 
 
 @define(eq=False)
-class Pct:
+class Pct(_Chance):
     """Priorities by chance, changed at a few points: the task with the highest runs until it blocks.
 
     Finds what needs one task to be held back over many steps, which uniform choices never do (Burckhardt and
-    others, ASPLOS 2010, "probabilistic concurrency testing"). The clock counts as one more task. Where the
-    priorities ask for another choice than first in, first out, one more draw says whether it is followed,
-    nearly always yes: so hypothesis can take back each deviation by itself.
+    others, ASPLOS 2010, "probabilistic concurrency testing"). At a change the task that would run goes to the
+    end, or the clock jumps. Where this asks for another choice than first in, first out, one more draw says
+    whether it is followed, nearly always yes: so hypothesis can take back each deviation by itself.
 
     Attributes:
         random: The source of chance.
-        points: Choice points that a run is thought to have: ``measure`` in ``schedules()`` finds out. After
-            twice as many it is first in, first out.
-        depth: The most changes of priorities, plus one. How many it is, is drawn.
+        points: Choice points that a run is thought to have. After twice as many it is first in, first out.
+        depth: The most changes. How many there are, is drawn.
     """
 
     random: Random = field(repr=False)
     points: int = 64
     depth: int = 5
-    _order: list[Task | None] | None = field(default=None, repr=False)
-    _changes: set[int] = field(factory=set, repr=False)
+    _ranks: _Ranks = field(init=False, repr=False)
+    _rank: Callable[[Task], int] = field(init=False, repr=False)
+    _changes: dict[int, bool] | None = field(default=None, init=False, repr=False)
+
+    @_ranks.default
+    def _new_ranks(self) -> _Ranks:
+        return _Ranks(self.random)
+
+    @_rank.default
+    def _rank_of(self) -> Callable[[Task], int]:
+        return self._ranks.__getitem__
 
     def choose(self, point: int, tasks: Sequence[Task], options: int) -> int:
-        """The choice with the highest priority."""
+        """The task with the highest priority, which is the lowest rank, or a jump."""
         if point >= 2 * self.points:
             return 0
-        order = self._order
-        if order is None:
-            order = self._order = [None]
-            for _ in range(self.random.randrange(self.depth)):
-                self._changes.add(point + self.random.randrange(self.points))
-        for task in tasks:
-            if task not in order:
-                order.insert(self.random.randrange(len(order) + 1), task)
-        chosen = self._highest(order, tasks, options)
-        if point in self._changes:
-            order.append(order.pop(order.index(tasks[chosen] if chosen < len(tasks) else None)))
-            chosen = self._highest(order, tasks, options)
-        return chosen if chosen and self.random.randrange(16) else 0
+        random, changes = self.random, self._changes
+        if changes is None:
+            changes = self._changes = {}
+            for _ in range(random.randrange(self.depth + 1)):
+                changes[point + random.randrange(self.points)] = bool(random.getrandbits(1))
+        first = min(tasks, key=self._rank)
+        if point in changes:
+            if changes[point] and options > len(tasks):
+                return len(tasks) if random.getrandbits(4) else 0
+            self._ranks[first] = _LAST + point
+            first = min(tasks, key=self._rank)
+        if first is tasks[0]:
+            return 0
+        return tasks.index(first) if random.getrandbits(4) else 0
 
-    @staticmethod
-    def _highest(order: list[Task | None], tasks: Sequence[Task], options: int) -> int:
-        for task in order:
-            if task is None:
-                if options > len(tasks):
-                    return len(tasks)
-            elif task in tasks:
-                return tasks.index(task)
-        return 0  # not reached: every task was put into the order
+
+class _Ranks(dict[Task, int]):
+    """The rank of each task, drawn when it is first seen. The smallest runs, of equal ones the earlier."""
+
+    def __init__(self, random: Random) -> None:
+        super().__init__()
+        self.random = random
+
+    def __missing__(self, task: Task) -> int:
+        rank = self[task] = self.random.getrandbits(16)
+        return rank
+
+
+_LAST: Final = 1 << 16
+"""The rank of a task that was sent to the end: above all that are drawn."""

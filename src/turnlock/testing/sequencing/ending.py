@@ -6,10 +6,14 @@ has them: when they are over, the turn goes on although the tool does not stop.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from turnlock.testing.gates import Fate, Visit
-from turnlock.testing.sequencing.oracle import Rule, Violation, judge_end
+from turnlock.testing.scheduling import Deviations
+from turnlock.testing.sequencing.harness import Factory
+from turnlock.testing.sequencing.oracle import Rule, Violation, judge_end, judge_rest, rules
 from turnlock.testing.sequencing.play import Play
-from turnlock.testing.sequencing.steps import User
+from turnlock.testing.sequencing.steps import Step, User
 
 LAST = "Ulast"
 """What the user says at the end, to see whether the session still answers."""
@@ -22,20 +26,49 @@ def finish(play: Play) -> None:
         Violation: The agent does not come to rest, does not answer, or a rule is broken meanwhile.
     """
     with play.telling():
-        play.act(play.let_answers_go)
+        play.act(play.model.let_go)
         _bounds(play)
-        play.act(play.let_tools_go)
+        play.act(play.stage.let_tools_go)
         _rests(play, "the turn does not end, although every tool has returned and the model has answered")
+        play.look()
+        if play.model.undisturbed and play.turn_error() is None:
+            play.raise_first(judge_rest(play.record))
         play.do(User(LAST))
         _rests(play, "the session does not come to rest after one more message")
         play.look()
         play.raise_first(_answered(play))
         play.raise_first(judge_end(play.record))
-        play.raise_first(Violation(Rule.ADAPTER, problem) for problem in play.problems())
+        play.raise_first(
+            Violation(Rule.ADAPTER, problem) for problem in play.stage.optional("problems") or ()
+        )
+
+
+def replay(
+    factory: Factory,
+    steps: Sequence[Step],
+    deviations: Deviations | None = None,
+    *,
+    ignore: Iterable[Rule | str] = (),
+) -> None:
+    """Play a story again: what ``turnlock fuzz`` writes into the tests that it keeps.
+
+    Args:
+        factory: Makes the agent's adapter.
+        steps: The steps.
+        deviations: The schedule, where the agent runs under trio.
+        ignore: Names of rules that are not asked.
+
+    Raises:
+        Violation: A rule is still broken.
+    """
+    with Play(factory, deviations, rules(ignore)) as play:
+        for step in steps:
+            play.do(step)
+        finish(play)
 
 
 def _answered(play: Play) -> list[Violation]:
-    if play.provider.exchanges[-1].refusal is not None:
+    if play.stage.provider.exchanges[-1].refusal is not None:
         return []  # said before, or not asked
     error = play.turn_error()
     if error is not None:
@@ -54,23 +87,25 @@ def _rests(play: Play, otherwise: str) -> None:
 
 def _bounds(play: Play) -> None:
     """Tools that do not stop hold a turn no longer than until their deadline, or an interrupt, plus grace."""
-    stubborn = [visit for visit in play.gates.visits if _holds_on(play, visit)]
-    if not stubborn or play.at_rest() or play.asks.waiting:  # whoever waits for the user has no deadline yet
+    stubborn = [visit for visit in play.stage.gates.visits if _holds_on(play, visit)]
+    if (
+        not stubborn or play.at_rest() or play.stage.asks.waiting
+    ):  # whoever waits for the user has no deadline yet
         return
-    interrupted = play.interrupted is not None and play.grace is not None
-    if play.deadline is None and not interrupted:
+    interrupted = play.interrupted is not None and play.stage.grace is not None
+    if play.stage.deadline is None and not interrupted:
         return
-    bound = (play.grace or 0.0) + (0.0 if interrupted else play.deadline or 0.0)
-    before = len(play.provider.exchanges)
+    bound = (play.stage.grace or 0.0) + (0.0 if interrupted else play.stage.deadline or 0.0)
+    before = len(play.stage.provider.exchanges)
 
     def moved() -> bool:
-        return play.at_rest() or len(play.provider.exchanges) > before
+        return play.at_rest() or len(play.stage.provider.exchanges) > before
 
-    waited = bound + play.time.margin
-    with play.fairly():
-        went_on = play.pass_by(waited, moved)
+    waited = bound + play.stage.time.margin
+    with play.stage.fairly():
+        went_on = play.stage.pass_by(waited, moved)
     if not went_on:
-        cause = "was interrupted" if interrupted else f"has had its deadline of {play.deadline:g} s"
+        cause = "was interrupted" if interrupted else f"has had its deadline of {play.stage.deadline:g} s"
         what = f"call {stubborn[0].step} {cause}, and {waited:g} s later the turn still waits for its tool"
         play.raise_first([Violation(Rule.BOUND, what)])
     play.look()

@@ -81,6 +81,7 @@ class Agent(Protocol):
     - ``repeated_ids``: True when the agent is to be tried with a provider that gives several calls one id;
     - ``send(text)``: takes a message while a turn is under way, and returns when it is accepted; an exception
       says that it is not. With ``modes = ("steer", …)`` it is ``send(text, mode)``;
+    - ``turn_mode``: which of the ``modes`` the messages of ``turn`` share their order with, if any;
     - ``busy()``: whether a turn is under way, where ``send`` may open one;
     - ``interrupt()``: the user's interrupt. Without it, the task that runs ``turn`` is cancelled;
     - ``returned()``: the texts of messages that the agent has given back to their sender;

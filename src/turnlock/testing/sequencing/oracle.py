@@ -1,7 +1,7 @@
-"""What must hold of every request that an agent sends, whatever the agent is.
+"""What must hold of every request that an agent sends, and of its tools, whatever the agent is.
 
 Pure functions of the record, and the names of all rules. Refusals are the strict provider's business; what
-must hold between two requests, and at the end of a story, is said in ``ending`` and ``watching``.
+must hold at the end of a story is said in ``ending``.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ class Rule(StrEnum):
     """No call runs twice."""
     LOST = "lost"
     """A message that was taken, or was carried once, is carried by every request from then on."""
+    UNANSWERED = "unanswered"
+    """When the agent rests by itself, every message and every result has reached the model."""
     DOUBLED = "doubled"
     """And once only."""
     REORDERED = "reordered"
@@ -84,6 +86,7 @@ class Violation(AssertionError):
         return "\n".join([f"{self.rule}: {self.what}", *self.story])
 
 
+_HAIR = 1e-6  # seconds: sums of floats
 _NEVER_RAN = re.compile(
     r"\b(?:was|were|is)?\s*(?:not|never)\s+(?:been\s+)?(?:run|ran|executed|started|invoked|called)\b"
     r"|\bdid not (?:run|start|execute)\b|\bbefore it (?:started|ran)\b|\bskipped\b",
@@ -113,6 +116,48 @@ def judge(record: Record, number: int, body: Sequence[Entry]) -> Iterator[Violat
             yield from _output(record, made, found[0], number)
         elif made.answer < number and record.known(made):
             yield Violation(Rule.ERASED, f"request {number} does not hold call {made.step}, which was made")
+
+
+def watch(record: Record, *, over: bool) -> Iterator[Violation]:
+    """Judge what the tools have seen so far.
+
+    Args:
+        record: What is known of the story.
+        over: No turn is under way.
+
+    Yields:
+        What is wrong.
+    """
+    for made in record.made.values():
+        if len(made.visits) > 1:
+            yield Violation(Rule.RAN_TWICE, f"call {made.step} ran {len(made.visits)} times")
+        for visit in made.visits:
+            if visit.fate is Fate.CANCELLED and made.pressed is None:
+                what = f"call {made.step} was cancelled, and nobody had interrupted it, nor was its time over"
+                yield Violation(Rule.BYSTANDER, what)
+            stops = not (visit.opened or visit.stubborn or visit.blocking)
+            if over and visit.fate is Fate.WAITS and stops:
+                what = f"the turn is over, and the tool of call {visit.step} runs on"
+                yield Violation(Rule.RUNS_ON, what)
+
+
+def overdue(record: Record, deadline: float, now: float) -> Iterator[Violation]:
+    """Judge who should have been stopped by now. All tasks wait: nobody is starved, only forgotten.
+
+    Args:
+        record: What is known of the story.
+        deadline: Seconds that a tool has.
+        now: The time, in seconds.
+
+    Yields:
+        What is wrong.
+    """
+    for made in record.made.values():
+        for visit in made.visits:
+            age = now - visit.began
+            if visit.fate is Fate.WAITS and not (visit.cancels or visit.opened) and age > deadline + _HAIR:
+                what = f"the tool of call {visit.step} was not stopped {age:g} s after it began"
+                yield Violation(Rule.BOUND, what)
 
 
 def _output(record: Record, made: Made, outputs: Sequence[str], number: int) -> Iterator[Violation]:
@@ -192,6 +237,24 @@ def _messages(record: Record, body: Sequence[Entry], number: int) -> Iterator[Vi
                 f"request {number} carries {said.text} before {before.text}, which was said first",
             )
         last[said.mode] = places[0], said
+
+
+def judge_rest(record: Record) -> Iterator[Violation]:
+    """Judge an agent that has come to rest by itself: nobody stopped it, nothing failed.
+
+    Yields:
+        The messages and the results that no request has carried.
+    """
+    for said in record.said:
+        if said.taken is Taken.ACCEPTED and not said.seen:
+            yield Violation(
+                Rule.UNANSWERED, f"{said.text} was accepted, and the agent rests without an answer"
+            )
+    for made in record.made.values():
+        done = [visit for visit in made.visits if visit.fate in {Fate.RETURNED, Fate.RAISED}]
+        if done and made.output is None:
+            what = f"call {made.step} has {done[0].fate}, and the agent rests without telling the model"
+            yield Violation(Rule.UNANSWERED, what)
 
 
 def judge_end(record: Record) -> Iterator[Violation]:

@@ -28,7 +28,8 @@ class Said:
 
     Attributes:
         text: Its text, which nothing else in the story contains.
-        mode: How it was sent; empty for one that opened a turn.
+        mode: How it was sent: messages of one mode keep their order.
+        opens: It was to open a turn.
         instant: The step in which it was said: what is said in one instant has no order.
         taken: What the agent did with it.
         seen: The first request that carried it, counted from 1; 0 is none.
@@ -36,6 +37,7 @@ class Said:
 
     text: str
     mode: str = ""
+    opens: bool = False
     instant: int = 0
     taken: Taken = Taken.OFFERED
     seen: int = 0

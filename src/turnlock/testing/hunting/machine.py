@@ -106,12 +106,12 @@ class StoryMachine(RuleBasedStateMachine):
 
     def may(self, sensible: object) -> bool:
         """Whether a rule is offered. In real time all are: what may be drawn must not depend on timing."""
-        return bool(sensible) or isinstance(self.playing.time, Real)
+        return bool(sensible) or isinstance(self.playing.stage.time, Real)
 
     def _do(self, step: Step | None) -> None:
         """Do a step, if there is one: a rule that has nothing to do its thing to does nothing."""
         play = self.playing
-        if step is None or (isinstance(play.time, Real) and len(play.played) >= _REAL_STEPS):
+        if step is None or (isinstance(play.stage.time, Real) and len(play.played) >= _REAL_STEPS):
             return
         self._watch(play, lambda: play.do(step))
 
@@ -122,19 +122,23 @@ class StoryMachine(RuleBasedStateMachine):
     def _made(self, kind: str, index: int) -> Instant | None:
         """The thing of this kind that can happen now; which of several says the index."""
         play = self.playing
-        waiting, asked, modes = play.gates.waiting, play.asks.waiting, getattr(play.agent, "modes", ("",))
+        waiting, asked, modes = (
+            play.stage.gates.waiting,
+            play.stage.asks.waiting,
+            getattr(play.stage.agent, "modes", ("",)),
+        )
         made: Instant | None = None
         if kind in {"returns", "raises"} and waiting:
             step = waiting[index % len(waiting)]
             made = Open(step) if kind == "returns" else Fail(step)
         elif kind in {"allows", "denies"} and asked:
             made = Approve(asked[index % len(asked)], kind == "allows")
-        elif kind == "goes on" and play.held_answers:
+        elif kind == "goes on" and play.model.held:
             made = Release()
-        elif kind == "adds" and hasattr(play.agent, "send") and not play.at_rest():
+        elif kind == "adds" and hasattr(play.stage.agent, "send") and not play.at_rest():
             made = Send(self._new_text(), modes[index % len(modes)])
         elif kind == "interrupts" and not play.at_rest():
-            made = Interrupt(cancel=index % 2 == 0 or not hasattr(play.agent, "interrupt"))
+            made = Interrupt(cancel=index % 2 == 0 or not hasattr(play.stage.agent, "interrupt"))
         return made
 
     # ── what the user does ──────────────────────────────────────────────────────────────────────────
@@ -146,7 +150,9 @@ class StoryMachine(RuleBasedStateMachine):
         if self.playing.at_rest():
             self._do(User(self._new_text(), answers))
 
-    @precondition(lambda self: self.may(not self.playing.at_rest()) and hasattr(self.playing.agent, "send"))
+    @precondition(
+        lambda self: self.may(not self.playing.at_rest()) and hasattr(self.playing.stage.agent, "send")
+    )
     @rule(index=_INDEX)
     def user_adds(self, index: int) -> None:
         """The user says something while a turn is under way."""
@@ -158,7 +164,7 @@ class StoryMachine(RuleBasedStateMachine):
         """The user interrupts the turn."""
         self._do(self._made("interrupts", index))
 
-    @precondition(lambda self: self.may(self.playing.asks.waiting) and _asks(self.playing))
+    @precondition(lambda self: self.may(self.playing.stage.asks.waiting) and _asks(self.playing))
     @rule(index=_INDEX, allows=st.booleans())
     def user_answers(self, index: int, allows: bool) -> None:  # noqa: FBT001  # drawn by name
         """The user allows a call, or denies it."""
@@ -166,26 +172,26 @@ class StoryMachine(RuleBasedStateMachine):
 
     # ── what tools, model and clock do ──────────────────────────────────────────────────────────────
 
-    @precondition(lambda self: self.may(self.playing.gates.waiting))
+    @precondition(lambda self: self.may(self.playing.stage.gates.waiting))
     @rule(index=_INDEX)
     def tool_returns(self, index: int) -> None:
         """A tool returns."""
         self._do(self._made("returns", index))
 
-    @precondition(lambda self: self.may(self.playing.gates.waiting))
+    @precondition(lambda self: self.may(self.playing.stage.gates.waiting))
     @rule(index=_INDEX)
     def tool_raises(self, index: int) -> None:
         """A tool raises."""
         self._do(self._made("raises", index))
 
-    @precondition(lambda self: self.may(self.playing.soft) and _has_bounds(self.playing))
+    @precondition(lambda self: self.may(self.playing.stage.soft) and _has_bounds(self.playing))
     @rule(index=_INDEX)
     def tool_will_not_stop(self, index: int) -> None:
         """A tool will swallow its cancellation."""
-        soft = self.playing.soft
+        soft = self.playing.stage.soft
         self._do(Stubborn(soft[index % len(soft)]) if soft else None)
 
-    @precondition(lambda self: self.may(self.playing.held_answers))
+    @precondition(lambda self: self.may(self.playing.model.held))
     @rule()
     def answer_goes_on(self) -> None:
         """An answer that stands still goes on."""
@@ -214,7 +220,7 @@ def _answers(play: Play) -> st.SearchStrategy[tuple[Answer, ...]]:
     """What the model says in one turn, from the plain to the odd."""
     if len(play.record.made) > _CALLS_MAX:
         return st.just(())
-    agent = play.agent
+    agent = play.stage.agent
     risky = st.booleans() if _asks(play) else st.just(value=False)
     kinds = [
         st.builds(Answer, calls=st.integers(1, 3), text=st.booleans(), risky=risky),
@@ -233,23 +239,28 @@ def _answers(play: Play) -> st.SearchStrategy[tuple[Answer, ...]]:
 
 def _later(play: Play) -> list[float | None]:
     """When the provider wants to be asked again; in real time that would be waited for."""
-    return [None] if isinstance(play.time, Real) else [None, 5.0]
+    return [None] if isinstance(play.stage.time, Real) else [None, 5.0]
 
 
 def _asks(play: Play) -> bool:
-    return bool(getattr(play.agent, "approvals", False))
+    return bool(getattr(play.stage.agent, "approvals", False))
 
 
 def _has_bounds(play: Play) -> bool:
-    return play.deadline is not None or play.grace is not None
+    return play.stage.deadline is not None or play.stage.grace is not None
 
 
 def _waits(play: Play) -> list[float]:
     """How long time may pass: around the deadline of tools, if they have one; shortly, where that is free."""
-    free = [] if isinstance(play.time, Real) else [1.0]
-    if play.deadline is None:
+    free = [] if isinstance(play.stage.time, Real) else [1.0]
+    if play.stage.deadline is None:
         return free
-    return [*free, play.deadline / 2, play.deadline + (play.grace or 0.0), 2 * play.deadline]
+    return [
+        *free,
+        play.stage.deadline / 2,
+        play.stage.deadline + (play.stage.grace or 0.0),
+        2 * play.stage.deadline,
+    ]
 
 
 # ── the front door ──────────────────────────────────────────────────────────────────────────────────────

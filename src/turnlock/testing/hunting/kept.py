@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from turnlock.testing.sequencing.hunt import Finding
+from turnlock.testing.hunting.smaller import Finding
 from turnlock.testing.sequencing.oracle import Rule
 
 _NAMES = re.compile(r"\b([A-Z][A-Za-z]+)\(")
