@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from examples.frameworks.kept import FOUND, KEPT, Kept, versions
 
 from turnlock.testing import Finding, Rule, User, hunt
-from turnlock.testing.sequencing.kept import as_test
+from turnlock.testing.hunting.kept import as_test
 
 _SECONDS = 20.0  # of one hunt
 _SECONDS_OF_BOUND = 200.0  # each of its stories waits for seconds, also when it is made smaller
