@@ -13,12 +13,14 @@ from collections.abc import Iterable
 
 from examples.frameworks.kept import FOUND, KEPT, Kept, versions
 
-from turnlock.testing import Finding, Rule, User, hunt
+from turnlock.testing import Finding, User, hunt
 from turnlock.testing.hunting.kept import as_test
+from turnlock.testing.hunting.smaller import Shrinker
 
 _SECONDS = 20.0  # of one hunt
-_SECONDS_OF_BOUND = 200.0  # each of its stories waits for seconds, also when it is made smaller
+_SMALLER = 40.0  # seconds at most to make its finding as small as it can be
 _HUNTS = 12
+_STEPS = 10
 
 
 def main(names: Iterable[str]) -> int:
@@ -31,12 +33,13 @@ def main(names: Iterable[str]) -> int:
 
 def _hunted(kept: Kept) -> bool:
     began, played = time.monotonic(), 0
-    seconds = _SECONDS_OF_BOUND if kept.rule is Rule.BOUND else _SECONDS
+    shrinker = Shrinker(kept.target.factory, kept.ignore)
     for number in range(1, _HUNTS + 1):
-        hunted = hunt(kept.target.factory, seconds=seconds, ignore=kept.ignore)
+        hunted = hunt(kept.target.factory, seconds=_SECONDS, steps=_STEPS, ignore=kept.ignore)
         finding = hunted.finding
         played += hunted.played
         if finding is not None and _is(kept, finding):
+            finding = shrinker.made_small(finding, time.monotonic() + _SMALLER)
             text = as_test(finding, kept.target.module, kept.target.name, kept.ignore)
             (FOUND / f"{kept.name}.py").write_text(text)
             took = f"hunt {number}, story {hunted.stories}; {played} in all, {time.monotonic() - began:.0f} s"
