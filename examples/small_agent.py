@@ -1,4 +1,7 @@
-"""An agent of forty lines under asyncio, as many begin, and its adapter: `turnlock fuzz small_agent:Adapter`."""
+"""An agent of forty lines under asyncio, as many begin, and its adapter.
+
+In this folder: `turnlock fuzz small_agent:Adapter`. docs/fuzzing.md tells what is found, and what mends it.
+"""
 
 from __future__ import annotations
 

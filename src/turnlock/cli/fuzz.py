@@ -43,8 +43,8 @@ function that takes a Harness and gives an adapter to your agent. For an agent u
 \b
   class Adapter:
       def __init__(self, harness):
-          self.agent = MyAgent(base_url=harness.base_url, tools=[harness.work])
-      async def turn(self, text):      # one user message, until the agent rests
+          self.agent = MyAgent(harness.base_url, tools=[harness.work])
+      async def turn(self, text):  # a user's message, until the agent rests
           await self.agent.run(text)
 
 The model behind harness.base_url is played: it speaks OpenAI Responses and Chat Completions, takes any key,
@@ -62,13 +62,14 @@ Examples:
 
 \b
 Rules, for --ignore:
-  {", ".join(list(Rule)[:8])},
-  {", ".join(list(Rule)[8:])}
+  {", ".join(list(Rule)[:6])},
+  {", ".join(list(Rule)[6:12])},
+  {", ".join(list(Rule)[12:])}
 
 \b
 Exit codes:
   0  nothing was found
-  1  a rule is broken: the shortest story that was found is told, for each such rule
+  1  rules are broken: the shortest story that was found is told for each
   2  wrong usage: TARGET cannot be imported, or fails before any story
 """
 

@@ -19,7 +19,7 @@ from turnlock.testing.holds import Hold
 from turnlock.testing.provider import Provider
 from turnlock.testing.sequencing.oracle import Rule, Violation
 from turnlock.testing.sequencing.record import Made, Record
-from turnlock.testing.sequencing.steps import Answer
+from turnlock.testing.sequencing.steps import Answer, letters
 
 _REST = Answer()
 
@@ -48,6 +48,8 @@ class PlayedModel:
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
     _not_before: float | None = field(default=None, init=False)  # what the provider named
     _anew: int = field(default=-1, init=False)  # the step in which the user began anew
+    _disturbed: bool = field(default=False, init=False)  # since the turn began
+    _first: int = field(default=0, init=False)  # how many requests had come in when it did
     _stopped: float = field(default=math.inf, init=False)  # when the user stopped something last
 
     # ── what the story says ─────────────────────────────────────────────────────────────────────────
@@ -57,11 +59,13 @@ class PlayedModel:
         with self._lock:
             self._answers = deque(answers)
             self._not_before, self._anew = None, self.step
+            self._disturbed, self._first = False, len(self.provider.exchanges)
 
     def stopped(self) -> None:
         """The user stops the turn."""
         with self._lock:
             self._not_before, self._anew, self._stopped = None, self.step, self.now()
+            self._disturbed = True
 
     @property
     def held(self) -> list[Hold]:
@@ -72,9 +76,9 @@ class PlayedModel:
 
     @property
     def undisturbed(self) -> bool:
-        """No user has stopped a turn, and no answer has failed or broken off."""
-        failed = any(one.status >= 400 or one.ended == "cut" for one in self.provider.exchanges)
-        return not failed and self._stopped == math.inf
+        """Since the user said something, nobody has stopped the turn, and no answer has failed."""
+        asked = self.provider.exchanges[self._first :]
+        return not self._disturbed and all(one.status < 400 and one.ended != "cut" for one in asked)
 
     def let_go(self) -> None:
         """Let every answer go on, and say nothing odd any more."""
@@ -113,7 +117,7 @@ class PlayedModel:
         return said
 
     def _call(self, answer: Answer, number: int) -> Mapping[str, Any]:
-        made = Made(_letters(len(self.record.made)), number, self.now())
+        made = Made(letters(len(self.record.made)), number, self.now())
         self.record.made[made.step] = made
         name = "risky" if answer.risky else "work"
         call: dict[str, Any] = {"name": name, "arguments": {"step": made.step}}
@@ -131,9 +135,3 @@ class PlayedModel:
         if others and self.overlap is not None and self.now() < self._stopped + self.overlap:
             what = f"request {number} left while the answer to request {others[0]} was under way"
             self.odd.append(Violation(Rule.TWO_AT_ONCE, what))
-
-
-def _letters(number: int) -> str:
-    """How calls are named: a, b, … z, aa, ab, …."""
-    before, last = divmod(number, 26)
-    return (_letters(before - 1) if before else "") + chr(ord("a") + last)

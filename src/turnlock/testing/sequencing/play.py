@@ -29,6 +29,7 @@ from turnlock.testing.sequencing.story import Story, numbered
 from turnlock.testing.sequencing.times import Real, Virtual
 from turnlock.testing.transcript import items
 
+_SILENCE = 120.0  # seconds of virtual time that an agent may wait for nothing but time: retries
 _PATIENCE = 5.0  # seconds that a turn may stand still in which nothing is left to do
 
 
@@ -48,6 +49,7 @@ class Play:
         story: What happened, in words.
         played: What was done.
         marks: How many choice points of the schedule came before each step.
+        calls: How many calls had been made before it.
         turn: The task of the turn under way, or of the last one.
         interrupted: When the turn under way was interrupted.
     """
@@ -61,6 +63,7 @@ class Play:
     stage: Stage = field(init=False)
     played: list[Step] = field(factory=list, init=False)
     marks: list[int] = field(factory=list, init=False)
+    calls: list[int] = field(factory=list, init=False)
     turn: Task | None = field(default=None, init=False)
     interrupted: float | None = field(default=None, init=False)
     _saying: list[tuple[Said, Task]] = field(factory=list, init=False)
@@ -108,6 +111,7 @@ class Play:
         self.played.append(step)
         self.model.step = len(self.played)
         self.marks.append(self.stage.points)
+        self.calls.append(len(self.record.made))
         with self.telling():
             if isinstance(step, steps.Advance):
                 self.story.step(step)
@@ -240,7 +244,10 @@ class Play:
         """
         with self.stage.fairly():
             if isinstance(self.stage.time, Virtual):
-                return self.stage.pass_by(self.stage.time.ages, self.at_rest)
+                # A timeout of ten minutes may rescue a turn that was forgotten: that is no progress.
+                if self.stage.pass_by(_SILENCE, self.at_rest):
+                    return True
+                return not self._stands() and self.stage.pass_by(self.stage.time.ages, self.at_rest)
             patience = getattr(self.stage.agent, "patience", _PATIENCE)
             end, since = self._now() + self.stage.time.ages, self._now()
             while not self.stage.pass_by(PAUSE, self.at_rest):
