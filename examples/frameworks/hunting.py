@@ -38,8 +38,9 @@ def _hunted(kept: Kept) -> bool:
         hunted = hunt(kept.target.factory, seconds=_SECONDS, steps=_STEPS, ignore=kept.ignore)
         finding = hunted.finding
         played += hunted.played
-        if finding is not None and _is(kept, finding):
+        if finding is not None and finding.rule == kept.rule:
             finding = shrinker.made_small(finding, time.monotonic() + _SMALLER)
+        if finding is not None and _is(kept, finding):
             text = as_test(finding, kept.target.module, kept.target.name, kept.ignore)
             (FOUND / f"{kept.name}.py").write_text(text)
             took = f"hunt {number}, story {hunted.stories}; {played} in all, {time.monotonic() - began:.0f} s"
