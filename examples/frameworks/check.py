@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from examples.frameworks.kept import KEPT, Target, versions
 
-from turnlock.testing import hunt
+from turnlock.testing import Rule, hunt
 
 _SECONDS = 6.0  # of one hunt
 
@@ -41,6 +41,8 @@ def _shown(name: str, *, whole: bool) -> bool:
 
 def _new(target: Target) -> bool:
     known = {rule for kept in KEPT if kept.target == target for rule in (kept.rule, *kept.ignore)}
+    if known & {Rule.LOST, Rule.ERASED}:
+        known.add(Rule.UNANSWERED)  # the same, said of the moment before the next request
     hunted = hunt(target.factory, seconds=_SECONDS, ignore=known)
     told = "nothing else" if hunted.finding is None else f"{hunted.finding}"
     print(f"{target}, without {', '.join(sorted(known))}: {hunted.played} stories, {told}", flush=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from turnlock.testing import Advance, Fail, Interrupt, Rule, Send, Stubborn, Together, Violation
+from turnlock.testing import Advance, Fail, Interrupt, Open, Rule, Send, Stubborn, Together, Violation
 from turnlock.testing.sequencing.harness import Factory
 from turnlock.testing.sequencing.steps import Step
 
@@ -183,6 +183,15 @@ KEPT = (
         Rule.ERASED,
         "does not hold call a",
         Interrupt,
+    ),
+    _kept(
+        "openai_agents_sibling",
+        "openai_agents:Responses",
+        Rule.UNANSWERED,
+        "has returned, and the agent rests without telling the model",
+        Interrupt,
+        Open,
+        ignore=(Rule.ERASED,),
     ),
     _kept(
         "openai_agents_conversation",
