@@ -182,6 +182,20 @@ def _plainer(finding: Finding) -> Iterator[Story]:
         if isinstance(step, User):
             for less in _less(step):
                 yield (*before, less, *behind), deviations
+            yield from ((each, deviations) for each in _fewer_calls(finding, number, step))
+
+
+def _fewer_calls(finding: Finding, number: int, step: User) -> Iterator[tuple[Step, ...]]:
+    """The story without one of the calls that the model makes in a turn: later ones get other names."""
+    made = finding.calls[number]
+    for place, answer in enumerate(step.answers):
+        if answer.calls:
+            fewer = evolve(answer, calls=answer.calls - 1)
+            less = evolve(step, answers=(*step.answers[:place], fewer, *step.answers[place + 1 :]))
+            for gone in range(made, made + answer.calls):
+                behind = tuple(_moved(each, gone, 1) for each in finding.steps[number + 1 :])
+                yield (*finding.steps[:number], less, *behind)
+        made += answer.calls
 
 
 def _without(finding: Finding, start: int, end: int) -> Story:
@@ -205,7 +219,7 @@ def _moved(step: Step, first: int, fewer: int) -> Step:
     if isinstance(step, Together):
         return Together(tuple(cast(Instant, _moved(each, first, fewer)) for each in step.steps))
     if isinstance(step, (Open, Fail, Stubborn, Approve)) and number_of(step.step) >= first:
-        return evolve(step, step=letters(number_of(step.step) - fewer))
+        return evolve(step, step=letters(max(0, number_of(step.step) - fewer)))
     return step
 
 
