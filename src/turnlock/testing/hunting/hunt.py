@@ -25,7 +25,8 @@ from turnlock.testing.sequencing.play import Play
 
 _MANY = 10_000_000
 _SMALLER = 0.25  # of the budget goes at most into making a finding smaller than hypothesis made it
-_STALE = 4.0  # seconds after which hypothesis is stopped if it makes a finding no smaller
+_STALE = 4.0  # seconds, and
+_STALE_STORIES = 20  # stories after which hypothesis is stopped if it makes a finding no smaller
 
 
 @frozen
@@ -60,11 +61,13 @@ class _Hunt:
     stories: int = 0
     first: int = 0
     improved: float = 0.0
+    at: int = 0
 
     def begin(self) -> None:
         """Before every story."""
         now = time.monotonic()
-        if now >= self.until or (self.found is not None and now > self.improved + _STALE):
+        stale = now > self.improved + _STALE and self.stories > self.at + _STALE_STORIES
+        if now >= self.until or (self.found is not None and stale):
             raise _Over
         self.stories += 1
         self.progress(self.stories, self.found)
@@ -75,7 +78,7 @@ class _Hunt:
         made = finding_of(play, violation)
         if self.found is None or made.size < self.found.size:
             self.found = made
-            self.improved = time.monotonic()
+            self.improved, self.at = time.monotonic(), self.stories
 
 
 def hunt(

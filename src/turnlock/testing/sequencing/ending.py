@@ -13,6 +13,7 @@ from turnlock.testing.scheduling import Deviations
 from turnlock.testing.sequencing.harness import Factory
 from turnlock.testing.sequencing.oracle import Rule, Violation, judge_end, judge_rest, rules
 from turnlock.testing.sequencing.play import Play
+from turnlock.testing.sequencing.record import Made
 from turnlock.testing.sequencing.steps import Step, User
 
 LAST = "Ulast"
@@ -88,31 +89,42 @@ def _rests(play: Play, otherwise: str) -> None:
 
 def _bounds(play: Play) -> None:
     """Tools that do not stop hold a turn no longer than until their deadline, or an interrupt, plus grace."""
-    stubborn = [visit for visit in play.stage.gates.visits if _holds_on(play, visit)]
-    if (
-        not stubborn or play.at_rest() or play.stage.asks.waiting
-    ):  # whoever waits for the user has no deadline yet
-        return
-    interrupted = play.interrupted is not None and play.stage.grace is not None
-    if play.stage.deadline is None and not interrupted:
-        return
-    bound = (play.stage.grace or 0.0) + (0.0 if interrupted else play.stage.deadline or 0.0)
-    before = len(play.stage.provider.exchanges)
+    stage = play.stage
+    stubborn = [visit for made in play.record.made.values() for visit in _holding_on(made)]
+    if not stubborn or play.at_rest() or stage.asks.waiting:
+        return  # nobody holds the turn, or it waits for the user, who has no deadline yet
+    bounds = [_bound(play, visit) for visit in stubborn]
+    if None in bounds:
+        return  # the agent does not promise to go on without that one
+    before = len(stage.provider.exchanges)
+    bound = max(bound for bound in bounds if bound is not None) + stage.time.margin
 
     def moved() -> bool:
-        return play.at_rest() or len(play.stage.provider.exchanges) > before
+        return play.at_rest() or len(stage.provider.exchanges) > before
 
-    waited = bound + play.stage.time.margin
-    with play.stage.fairly():
-        went_on = play.stage.pass_by(waited, moved)
+    with stage.fairly():
+        went_on = stage.pass_by(bound, moved)
     if not went_on:
-        cause = "was interrupted" if interrupted else f"has had its deadline of {play.stage.deadline:g} s"
-        what = f"call {stubborn[0].step} {cause}, and {waited:g} s later the turn still waits for its tool"
+        first = stubborn[0]
+        cause = "was asked to stop" if first.cancels else f"has had its deadline of {stage.deadline:g} s"
+        what = f"call {first.step} {cause}, and {bound:g} s later the turn still waits for its tool"
         play.raise_first([Violation(Rule.BOUND, what)])
     play.look()
 
 
-def _holds_on(play: Play, visit: Visit) -> bool:
-    made = play.record.made.get(visit.step)
-    told = made is not None and made.output is not None  # the agent has gone on without it long ago
-    return visit.stubborn and visit.fate is Fate.WAITS and not (visit.opened or told)
+def _bound(play: Play, visit: Visit) -> float | None:
+    """Seconds from now until the agent goes on without a tool that does not stop."""
+    deadline, grace = play.stage.deadline, play.stage.grace
+    # A tool that began behind the interrupt, in a turn that a message has opened, has its whole deadline.
+    if (visit.cancels or visit.step in play.hit) and grace is not None:
+        return grace
+    return None if deadline is None else deadline + (grace or 0.0)
+
+
+def _holding_on(made: Made) -> list[Visit]:
+    """The tools of a call that will not stop, if no request has told of its end yet."""
+    if made.output is not None:
+        return []
+    return [
+        visit for visit in made.visits if visit.stubborn and visit.fate is Fate.WAITS and not visit.opened
+    ]

@@ -19,7 +19,7 @@ from turnlock.testing.holds import Hold
 from turnlock.testing.provider import Provider
 from turnlock.testing.sequencing.oracle import Rule, Violation
 from turnlock.testing.sequencing.record import Made, Record
-from turnlock.testing.sequencing.steps import Answer
+from turnlock.testing.sequencing.steps import Answer, letters
 
 _REST = Answer()
 
@@ -60,6 +60,8 @@ class PlayedModel:
             self._answers = deque(answers)
             self._not_before = None
             self._disturbed, self._first = False, len(self.provider.exchanges)
+            if not self.provider.in_flight:  # nothing is left behind of what was stopped before
+                self._stopped = math.inf
 
     def stopped(self) -> None:
         """The user stops the turn."""
@@ -117,7 +119,7 @@ class PlayedModel:
         return said
 
     def _call(self, answer: Answer, number: int) -> Mapping[str, Any]:
-        made = Made(_letters(len(self.record.made)), number, self.now())
+        made = Made(letters(len(self.record.made)), number, self.now())
         self.record.made[made.step] = made
         name = "risky" if answer.risky else "work"
         call: dict[str, Any] = {"name": name, "arguments": {"step": made.step}}
@@ -135,9 +137,3 @@ class PlayedModel:
         if others and self.overlap is not None and self.now() < self._stopped + self.overlap:
             what = f"request {number} left while the answer to request {others[0]} was under way"
             self.odd.append(Violation(Rule.TWO_AT_ONCE, what))
-
-
-def _letters(number: int) -> str:
-    """How calls are named: a, b, … z, aa, ab, …."""
-    before, last = divmod(number, 26)
-    return (_letters(before - 1) if before else "") + chr(ord("a") + last)

@@ -12,7 +12,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from turnlock.hosts.loops import Task
 from turnlock.strict import Exchange
@@ -29,6 +29,7 @@ from turnlock.testing.sequencing.story import Story, numbered
 from turnlock.testing.sequencing.times import Real, Virtual
 from turnlock.testing.transcript import items
 
+_SILENCE = 120.0  # seconds of virtual time that an agent may wait for nothing but time: retries
 _PATIENCE = 5.0  # seconds that a turn may stand still in which nothing is left to do
 
 
@@ -48,8 +49,10 @@ class Play:
         story: What happened, in words.
         played: What was done.
         marks: How many choice points of the schedule came before each step.
+        calls: How many calls had been made before it.
         turn: The task of the turn under way, or of the last one.
         interrupted: When the turn under way was interrupted.
+        hit: The calls whose tools ran then.
     """
 
     factory: Factory
@@ -61,10 +64,13 @@ class Play:
     stage: Stage = field(init=False)
     played: list[Step] = field(factory=list, init=False)
     marks: list[int] = field(factory=list, init=False)
+    calls: list[int] = field(factory=list, init=False)
     turn: Task | None = field(default=None, init=False)
     interrupted: float | None = field(default=None, init=False)
+    hit: set[str] = field(factory=set, init=False)
     _saying: list[tuple[Said, Task]] = field(factory=list, init=False)
     _asking: list[Task] = field(factory=list, init=False)  # interrupts
+    _stopping: list[tuple[int, Task]] = field(factory=list, init=False)  # and how many calls there were
     _judged: int = field(default=0, init=False)
     _noted: int = field(default=0, init=False)  # runs of tools
 
@@ -108,6 +114,7 @@ class Play:
         self.played.append(step)
         self.model.step = len(self.played)
         self.marks.append(self.stage.points)
+        self.calls.append(len(self.record.made))
         with self.telling():
             if isinstance(step, steps.Advance):
                 self.story.step(step)
@@ -163,7 +170,7 @@ class Play:
         if not self.at_rest():
             return
         self.story.step(step)
-        self.interrupted = None
+        self.interrupted, self.hit = None, set()
         self.model.will_say(step.answers)
         mode = getattr(self.stage.agent, "turn_mode", "turn")
         said = Said(step.text, mode, opens=True, instant=len(self.played))
@@ -173,28 +180,40 @@ class Play:
 
     def _send(self, step: steps.Send) -> None:
         send = getattr(self.stage.agent, "send", None)
-        if send is None or self.turn is None or self.turn.done:
+        if send is None or not self._goes_on():
             return
         self.story.step(step)
         said = Said(step.text, step.mode or "send", instant=len(self.played))
         self.record.said.append(said)
-        if step.mode == "interrupt":
+        stops = step.mode == "interrupt"
+        if stops:
             self._press()
-        self._saying.append(
-            (said, self.stage.spawn(partial(send, step.text, *([step.mode] * bool(step.mode)))))
-        )
+        task = self.stage.spawn(partial(send, step.text, *([step.mode] * bool(step.mode))))
+        self._saying.append((said, task))
+        if stops:
+            self._stops_until(task)
 
     def _interrupt(self, step: steps.Interrupt) -> None:
-        if self.turn is None or self.turn.done:
-            return
-        self.story.step(step)
-        self.interrupted = self._now() if self.interrupted is None else self.interrupted
-        self._press()
         interrupt = getattr(self.stage.agent, "interrupt", None)
-        if interrupt is None or step.cancel:
-            self.turn.cancel()
+        own = self.turn if self.turn is not None and not self.turn.done else None
+        if not self._goes_on() or (own is None and interrupt is None):
+            return
+        until = own if interrupt is None or step.cancel else None
+        self.story.step(evolve(step, cancel=until is not None))
+        self.interrupted = self._now() if self.interrupted is None else self.interrupted
+        self.hit |= {visit.step for visit in self.stage.gates.visits if visit.fate is Fate.WAITS}
+        self._press()
+        if until is None:
+            assert interrupt is not None, "asked above"
+            until = self.stage.spawn(interrupt)
+            self._asking.append(until)
         else:
-            self._asking.append(self.stage.spawn(interrupt))
+            until.cancel()
+        self._stops_until(until)
+
+    def _goes_on(self) -> bool:
+        """A turn is under way, also one that a message has opened: only some agents can tell."""
+        return (self.turn is not None and not self.turn.done) or bool(self.stage.optional("busy"))
 
     def _open(self, step: steps.Open) -> None:
         if step.step in self.stage.gates.waiting:
@@ -240,7 +259,10 @@ class Play:
         """
         with self.stage.fairly():
             if isinstance(self.stage.time, Virtual):
-                return self.stage.pass_by(self.stage.time.ages, self.at_rest)
+                # A timeout of ten minutes may rescue a turn that was forgotten: that is no progress.
+                if self.stage.pass_by(_SILENCE, self.at_rest):
+                    return True
+                return not self._stands() and self.stage.pass_by(self.stage.time.ages, self.at_rest)
             patience = getattr(self.stage.agent, "patience", _PATIENCE)
             end, since = self._now() + self.stage.time.ages, self._now()
             while not self.stage.pass_by(PAUSE, self.at_rest):
@@ -329,6 +351,9 @@ class Play:
         for ask in self.stage.asks.visits:
             if ask.step in self.record.made:
                 self.record.made[ask.step].asked = True
+        for known, task in self._stopping:
+            if not task.done:
+                self._press_since(known)
         if self.stage.deadline is None:
             return
         # Real clocks are coarse: half of a deadline may have been the whole of it.
@@ -344,6 +369,17 @@ class Play:
         for made in self.record.made.values():
             if not made.visits or any(visit.fate is Fate.WAITS for visit in made.visits):
                 made.pressed = self._now() if made.pressed is None else made.pressed
+
+    def _stops_until(self, task: Task) -> None:
+        """An agent may hear of an interrupt later; calls that it has made by then may be stopped, too."""
+        known = len(self.record.made)
+        self._stopping = [each for each in self._stopping if not each[1].done]
+        self._stopping.append((known, task))
+        task.future.add_done_callback(lambda _done: self._press_since(known))
+
+    def _press_since(self, known: int) -> None:
+        for made in list(self.record.made.values())[known:]:
+            made.pressed = made.at if made.pressed is None else made.pressed
 
 
 _DO: Mapping[type, Callable[[Play, Any], None]] = {

@@ -182,3 +182,17 @@ class Together(_Step):
 
 
 Step: TypeAlias = Together | User | Send | Open | Fail | Stubborn | Approve | Interrupt | Release | Advance
+
+
+def letters(number: int) -> str:
+    """The name of a call by its number from 0: a, b, … z, aa, ab, …."""
+    before, last = divmod(number, 26)
+    return (letters(before - 1) if before else "") + chr(ord("a") + last)
+
+
+def number_of(name: str) -> int:
+    """The number of a call by its name."""
+    number = -1
+    for letter in name:
+        number = (number + 1) * 26 + ord(letter) - ord("a")
+    return number

@@ -32,6 +32,7 @@ class Story:
     record: Record
     lines: list[str] = field(factory=list, init=False)
     arrows: list[tuple[str, str, str]] = field(factory=list, init=False)
+    _last: list[str] = field(factory=list, init=False)  # what the last request carried
 
     def step(self, step: Step, target: str = "Agent", source: str = "User") -> None:
         """Something was done to the agent."""
@@ -39,8 +40,11 @@ class Story:
         self.arrows.append((source, target, step.say()))
 
     def request(self, number: int, entries: Iterable[Entry], calls: Sequence[str], refusal: str = "") -> None:
-        """A request left, and was answered, or refused."""
-        carried = self.notation(entries)
+        """A request left, and was answered, or refused. What the last one carried, too, is left out."""
+        shown = self._shown(entries)
+        old, self._last = self._last, shown
+        same = len(old) if old and shown[: len(old)] == old else 0
+        carried = " ".join(["…"] * bool(same) + shown[same:])
         self._did(f"request {number} carries {carried}")
         self.arrows.append(("Agent", "Model", f"{number}: {carried}"))
         if refusal:
@@ -64,6 +68,9 @@ class Story:
 
     def notation(self, entries: Iterable[Entry]) -> str:
         """A body in the notation of the specification, with the names of the story: ``U1 K(a) O(a) U2``."""
+        return " ".join(self._shown(entries))
+
+    def _shown(self, entries: Iterable[Entry]) -> list[str]:
         labels: dict[str | None, str] = {}
         shown = []
         for entry in entries:
@@ -77,7 +84,7 @@ class Story:
                 shown.append(self._named(entry.text))
             else:
                 shown.append(_OTHERS.get(entry.kind, entry.name or "?"))
-        return " ".join(shown)
+        return shown
 
     def _named(self, text: str) -> str:
         return " ".join(said.text for said in self.record.said if re.search(rf"\b{said.text}\b", text))

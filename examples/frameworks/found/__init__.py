@@ -1,0 +1,1 @@
+"""What the fuzzer found: tests that it wrote, and that fail while the finding shows."""

@@ -1,0 +1,1 @@
+"""For each seeded bug a story that shows it."""
