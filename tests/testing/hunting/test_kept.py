@@ -170,7 +170,22 @@ def test_smaller_means_fewer_steps_and_choices() -> None:
 )
 def test_the_choices_behind_a_step_that_is_left_out_move_up(number: int, left: dict[int, int]) -> None:
     """Those within the step go with it, and those before it stay."""
-    long = Finding(
-        Rule.LOST, "", "", (User("U1"),) * 3, Deviations({1: 1, 3: 1, 7: 1}), (), "", marks=(0, 3, 6)
+    steps = (User("U1", (Answer(1),)), Open("a"), Together((Open("b"), Open("c"))))
+    choices = Deviations({1: 1, 3: 1, 7: 1})
+    long = Finding(Rule.LOST, "", "", steps, choices, (), "", marks=(0, 3, 6), calls=(0, 1, 1))
+    fewer, deviations = _without(long, number, number + 1)
+    assert deviations == Deviations(left)
+    assert len(fewer) == 2
+
+
+def test_the_names_of_calls_behind_a_step_that_is_left_out_move_up() -> None:
+    """Whoever leaves out a step in which the model made two calls means what is then called so."""
+    steps = (
+        User("U1", (Answer(2),)),
+        User("U2", (Answer(2),)),
+        Open("c"),
+        Together((Fail("d"), Interrupt())),
     )
-    assert _without(long, number) == Deviations(left)
+    long = Finding(Rule.LOST, "", "", steps, Deviations(), (), "", marks=(0,) * 4, calls=(0, 2, 4, 4))
+    fewer, _deviations = _without(long, 0, 1)
+    assert fewer == (User("U2", (Answer(2),)), Open("a"), Together((Fail("b"), Interrupt())))

@@ -9,7 +9,7 @@ import pytest
 
 from support.plain_client import ASK, Asking, post
 from turnlock.testing import Answer, Rule, loopback
-from turnlock.testing.sequencing.model import PlayedModel, _letters
+from turnlock.testing.sequencing.model import PlayedModel
 from turnlock.testing.sequencing.record import Record
 
 
@@ -57,13 +57,6 @@ def test_what_the_story_says_and_then_a_text(model: PlayedModel) -> None:
         ("d", 4, 100.0),
     ]
     assert model.odd == []
-
-
-def test_names_of_calls() -> None:
-    """They go on behind z, and never meet again."""
-    names = [_letters(number) for number in range(800)]
-    assert (names[0], names[25], names[26], names[701], names[702]) == ("a", "z", "aa", "zz", "aaa")
-    assert len(set(names)) == 800
 
 
 def test_calls_of_the_tool_that_is_asked_for(model: PlayedModel) -> None:

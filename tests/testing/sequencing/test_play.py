@@ -194,7 +194,7 @@ def test_a_violation_tells_the_story() -> None:
         "       → request 1 carries U1",
         "  2. the task of the turn is cancelled",
         "  3. the user says Ulast; the model will answer with a text",
-        "       → request 2 carries U1 K(a) Ulast",
+        "       → request 2 carries … K(a) Ulast",
         f"       → request 2 is refused: {refusal}",
     ]
     assert lines[-1].startswith("       → Ulast: RuntimeError("), "what the agent made of it"

@@ -111,10 +111,12 @@ def test_an_agent_in_real_time(factory: Any) -> None:
         finish(play)
         fates = [(visit.step, visit.fate) for visit in play.stage.gates.visits]
     assert fates == [("a", Fate.RETURNED), ("b", Fate.RAISED), ("c", Fate.RETURNED)]
-    assert play.story.lines[-1] == (
-        "  → request 6 carries U1 K(a) O(a, 'result of a') K(b) O(b, 'error: failure of b') A "
-        "U2 K(c) O(c, 'result of c') A Ulast"
-    )
+    assert play.stage.provider.transcript == "U K(a) O(a) K(b) O(b) A U K(c) O(c) A U"
+    assert [made.output for made in play.record.made.values()] == [
+        "result of a",
+        "error: failure of b",
+        "result of c",
+    ]
 
 
 class SaysSomethingElse(UnderAsyncio):

@@ -57,8 +57,14 @@ CASES: list[Case] = [
     (Rule.PROGRESS, agents.DiesOfInterrupts, Plain, [ONE, Interrupt()], "cannot be used any more"),
     (Rule.PROGRESS, agents.NeverStops, Plain, [ONE, Interrupt(cancel=False)], "it never ends"),
     (Rule.BOUND, agents.HasNoClock, Timed, [ONE, Advance(11.0)], "was not stopped 11 s after it began"),
-    (Rule.BOUND, Timed, SessionAgent, [ONE, Stubborn("a")], "has had its deadline"),
-    (Rule.BOUND, Timed, SessionAgent, [ONE, Stubborn("a"), Interrupt()], "call a was interrupted"),
+    (Rule.BOUND, Timed, SessionAgent, [ONE, Stubborn("a")], "call a was asked to stop, and 11.1 s later"),
+    (
+        Rule.BOUND,
+        Timed,
+        SessionAgent,
+        [ONE, Stubborn("a"), Interrupt()],
+        "call a was asked to stop, and 1.1 s later",
+    ),
     (Rule.BYSTANDER, agents.StopsTheOthers, Plain, [TWO, Fail("a")], "call b was cancelled"),
     (Rule.RUNS_ON, agents.LeavesToolsRunning, Plain, [ONE, Interrupt()], "the tool of call a runs on"),
     (

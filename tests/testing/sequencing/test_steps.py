@@ -18,7 +18,7 @@ from turnlock.testing import (
     Together,
     User,
 )
-from turnlock.testing.sequencing.steps import Step
+from turnlock.testing.sequencing.steps import Step, letters, number_of
 
 STEPS: list[tuple[Step, str, str]] = [
     (User("U1"), "User(text='U1')", "the user says U1; the model will answer with a text"),
@@ -75,3 +75,10 @@ def test_a_step_in_both_writings(step: Step, shown: str, told: str) -> None:
 def test_an_answer_in_words(answer: Answer, told: str) -> None:
     """Every way in which the model can answer has its words."""
     assert answer.say() == told
+
+
+def test_names_of_calls() -> None:
+    """They go on behind z, never meet again, and say which number they have."""
+    names = [letters(number) for number in range(800)]
+    assert (names[0], names[25], names[26], names[701], names[702]) == ("a", "z", "aa", "zz", "aaa")
+    assert [number_of(name) for name in names] == list(range(800))
