@@ -21,7 +21,8 @@ from turnlock.testing.sequencing.steps import Answer, Interrupt
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 AGENTS = """
-from support.agents import Plain as Right, TriesAgain as Wrong
+from support.agents import Plain as Right
+from support.wrong_agents import TriesAgain as Wrong
 
 number = 3
 

@@ -9,7 +9,8 @@ from functools import cache
 import pytest
 
 import turnlock.testing.hunting.hunt as hunting
-from support.agents import Item, Plain, TriesAgain, step
+from support.agents import Item, Plain, step
+from support.wrong_agents import TriesAgain
 from turnlock.testing import (
     Answer,
     Deviations,

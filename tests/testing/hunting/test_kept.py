@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.agents import TriesAgain
+from support.wrong_agents import TriesAgain
 from turnlock.testing import (
     Answer,
     Deviations,
@@ -30,7 +30,8 @@ from turnlock.testing.sequencing.steps import Step
 
 TESTS = Path(__file__).parents[2]
 AGENTS = """
-from support.agents import Plain, TriesAgain
+from support.agents import Plain
+from support.wrong_agents import TriesAgain
 from pathlib import Path
 Adapter = Plain if Path(__file__).with_name("mended").exists() else TriesAgain
 """

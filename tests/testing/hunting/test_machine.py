@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from support.agents import Complains, Listening, Plain, Timed, TriesAgain
+from support.agents import Listening, Plain, Timed
+from support.wrong_agents import Complains, TriesAgain
 from turnlock.testing import Answer, Harness, SessionAgent, sequencing_test
 from turnlock.testing.hunting.machine import _answers, _waits
 from turnlock.testing.sequencing.play import Play

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from support.agents import LeavesCallsOpen, NeverStops, Plain
+from support.agents import Plain
+from support.wrong_agents import LeavesCallsOpen, NeverStops
 from turnlock.testing import (
     Advance,
     Answer,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from support import agents
+from support import wrong_agents
 from support.agents import Factory, Listening, Plain, Timed
 from turnlock.testing import (
     Advance,
@@ -30,33 +30,57 @@ TWO = User("U1", (Answer(2),))
 Case = tuple[Rule, Factory, Factory, Sequence[Step], str]
 
 CASES: list[Case] = [
-    (Rule.REFUSED, agents.LeavesCallsOpen, Plain, [ONE, Interrupt()], "No tool output found"),
-    (Rule.ERASED, agents.ErasesCalls, Plain, [ONE, Interrupt()], "request 2 does not hold call a"),
-    (Rule.ONE_OUTPUT, agents.RewritesOutputs, Plain, [ONE, Open("a")], "request 3 says 'result of a (old)'"),
-    (Rule.TRUTHFUL, agents.OmitsNothingButTruth, Plain, [ONE, Interrupt()], "but it was begun"),
+    (Rule.REFUSED, wrong_agents.LeavesCallsOpen, Plain, [ONE, Interrupt()], "No tool output found"),
+    (Rule.ERASED, wrong_agents.ErasesCalls, Plain, [ONE, Interrupt()], "request 2 does not hold call a"),
+    (
+        Rule.ONE_OUTPUT,
+        wrong_agents.RewritesOutputs,
+        Plain,
+        [ONE, Open("a")],
+        "request 3 says 'result of a (old)'",
+    ),
+    (Rule.TRUTHFUL, wrong_agents.OmitsNothingButTruth, Plain, [ONE, Interrupt()], "but it was begun"),
     (
         Rule.TRUTHFUL,
-        agents.ForgetsResults,
+        wrong_agents.ForgetsResults,
         Plain,
         [TWO, Open("a"), Interrupt()],
         "but it had returned 'result of a'",
     ),
-    (Rule.RAN_TWICE, agents.TriesAgain, Plain, [ONE, Fail("a")], "call a ran 2 times"),
-    (Rule.LOST, agents.ForgetsMessages, Plain, [ONE, Interrupt()], "carried U1, and request 2 does not"),
-    (Rule.LOST, agents.Deaf, Listening, [ONE, Send("U2"), Interrupt()], "U2 was accepted, and no request"),
-    (Rule.UNANSWERED, agents.Deaf, Listening, [ONE, Send("U2"), Open("a")], "U2 was accepted"),
-    (Rule.DOUBLED, agents.SaysTwice, Plain, [User("U1", (Answer(status=500),)), Advance(9.0)], "U1 2 times"),
+    (Rule.RAN_TWICE, wrong_agents.TriesAgain, Plain, [ONE, Fail("a")], "call a ran 2 times"),
+    (
+        Rule.LOST,
+        wrong_agents.ForgetsMessages,
+        Plain,
+        [ONE, Interrupt()],
+        "carried U1, and request 2 does not",
+    ),
+    (
+        Rule.LOST,
+        wrong_agents.Deaf,
+        Listening,
+        [ONE, Send("U2"), Interrupt()],
+        "U2 was accepted, and no request",
+    ),
+    (Rule.UNANSWERED, wrong_agents.Deaf, Listening, [ONE, Send("U2"), Open("a")], "U2 was accepted"),
+    (
+        Rule.DOUBLED,
+        wrong_agents.SaysTwice,
+        Plain,
+        [User("U1", (Answer(status=500),)), Advance(9.0)],
+        "U1 2 times",
+    ),
     (
         Rule.REORDERED,
-        agents.LastInFirstOut,
+        wrong_agents.LastInFirstOut,
         Listening,
         [ONE, Send("U2"), Send("U3"), Open("a")],
         "carries U3 before U2",
     ),
-    (Rule.PROGRESS, agents.HangsOnFailure, Plain, [ONE, Fail("a")], "the turn does not end"),
-    (Rule.PROGRESS, agents.DiesOfInterrupts, Plain, [ONE, Interrupt()], "cannot be used any more"),
-    (Rule.PROGRESS, agents.NeverStops, Plain, [ONE, Interrupt(cancel=False)], "it never ends"),
-    (Rule.BOUND, agents.HasNoClock, Timed, [ONE, Advance(11.0)], "was not stopped 11 s after it began"),
+    (Rule.PROGRESS, wrong_agents.HangsOnFailure, Plain, [ONE, Fail("a")], "the turn does not end"),
+    (Rule.PROGRESS, wrong_agents.DiesOfInterrupts, Plain, [ONE, Interrupt()], "cannot be used any more"),
+    (Rule.PROGRESS, wrong_agents.NeverStops, Plain, [ONE, Interrupt(cancel=False)], "it never ends"),
+    (Rule.BOUND, wrong_agents.HasNoClock, Timed, [ONE, Advance(11.0)], "was not stopped 11 s after it began"),
     (Rule.BOUND, Timed, SessionAgent, [ONE, Stubborn("a")], "call a was asked to stop, and 11.1 s later"),
     (
         Rule.BOUND,
@@ -65,23 +89,23 @@ CASES: list[Case] = [
         [ONE, Stubborn("a"), Interrupt()],
         "call a was asked to stop, and 1.1 s later",
     ),
-    (Rule.BYSTANDER, agents.StopsTheOthers, Plain, [TWO, Fail("a")], "call b was cancelled"),
-    (Rule.RUNS_ON, agents.LeavesToolsRunning, Plain, [ONE, Interrupt()], "the tool of call a runs on"),
+    (Rule.BYSTANDER, wrong_agents.StopsTheOthers, Plain, [TWO, Fail("a")], "call b was cancelled"),
+    (Rule.RUNS_ON, wrong_agents.LeavesToolsRunning, Plain, [ONE, Interrupt()], "the tool of call a runs on"),
     (
         Rule.TOO_SOON,
-        agents.Hasty,
+        wrong_agents.Hasty,
         Plain,
         [User("U1", (Answer(status=429, retry_after=5.0),)), Advance(9.0)],
         "request 2 came 5 s before",
     ),
     (
         Rule.TWO_AT_ONCE,
-        agents.Hedges,
+        wrong_agents.Hedges,
         Plain,
         [User("U1", (Answer(holds=0),)), Release()],
         "request 2 left while",
     ),
-    (Rule.ADAPTER, agents.Complains, Plain, [User("U1")], "the books do not balance"),
+    (Rule.ADAPTER, wrong_agents.Complains, Plain, [User("U1")], "the books do not balance"),
 ]
 IDS = [f"{case[0]}-{case[1].__name__}" for case in CASES]
 
