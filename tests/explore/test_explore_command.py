@@ -29,7 +29,7 @@ def test_nothing_is_wrong() -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     verdict, size, rows = result.stdout.splitlines()
     assert verdict.startswith("Nothing is wrong")
-    assert size.startswith("Explored: 1 call, 1 message, 1 interrupt, and 15 small worlds: ")
+    assert size.startswith("Explored: 1 call, 1 message, 1 interrupt, and 16 small worlds: ")
     assert rows == "Rows of the two tables that were exercised: 23 of 23."
 
 

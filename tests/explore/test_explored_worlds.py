@@ -19,6 +19,7 @@ FEWEST = {
     "approvals": 2_000,
     "exclusive": 500,
     "failures": 1_800,
+    "retries": 300,
     "refusals": 1_600,
     "pauses": 900,
     "max_requests": 900,

@@ -13,7 +13,7 @@ from turnlock.explore.facts import Wrong
 from turnlock.explore.search import Search
 from turnlock.explore.verdicts import Verdicts
 
-SIZES = [(1, 2), (2, 1), (2, 2), (3, 1), (2, 3), (3, 2)]
+SIZES = [(1, 2), (1, 4), (2, 1), (2, 2), (3, 1), (2, 3), (3, 2)]
 
 
 def searched(calls: int, messages: int, machines: Machines = SOUND, *, exact: bool) -> Search:

@@ -106,6 +106,7 @@ async def test_the_exchanges_can_be_asked_for() -> None:
         ("POST", "/v1/responses", b"{", 400, None),
         ("POST", "/v1/responses", b"[]", 400, None),
         ("POST", "/v1/responses", b'"\xff"', 400, None),
+        ("POST", "/v1/responses", b'{"input": ' + b"[" * 9_999 + b"]" * 9_999 + b"}", 400, None),
         ("GET", "/v1/responses", b"", 405, "method_not_supported"),
         ("DELETE", "/v1/chat/completions", b"", 405, "method_not_supported"),
         ("POST", "/v1/embeddings", b"{}", 404, "unknown_url"),

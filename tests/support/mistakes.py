@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 
 from turnlock.engine import (
     Call,
     Cause,
     Engine,
+    Finish,
     Invocation,
     Letter,
     StopReason,
@@ -48,6 +49,8 @@ _stop_turn = Engine._stop_turn
 _stop_call = Engine._stop_call
 _dispatch = Engine._dispatch
 _on_send = Engine._on_send
+_back_off = Engine._back_off
+_on_response_ended = Engine._on_response_ended
 _draw_line = Inbox.draw_line
 _take_steering = Inbox.take_steering
 _add_outputs = Transcript.add_outputs
@@ -172,6 +175,32 @@ def _never_too_many(turn: Turn) -> bool:
     return turn.stop is None and turn.unsaid
 
 
+def _asks_later_by_itself(engine: Engine, said: inputs.ResponseFailed) -> None:
+    _back_off(engine, evolve(said, retry_after=None))
+
+
+def _waits_as_long_each_time(engine: Engine, said: inputs.ResponseFailed) -> None:
+    failures, engine.turn.failures = engine.turn.failures, 1
+    _back_off(engine, said)
+    engine.turn.failures = failures
+
+
+def _waits_longer_each_time(engine: Engine, said: inputs.ResponseFailed) -> None:
+    if said.retry_after is None:
+        said = evolve(said, retry_after=engine.limits.backoff * 2.0 ** (engine.turn.failures - 1))
+    _back_off(engine, said)
+
+
+def _takes_closing_for_an_interrupt(engine: Engine, _cause: Cause, shown: str) -> None:
+    _stop_turn(engine, Cause.INTERRUPTED, shown)
+
+
+def _sees_no_filter(engine: Engine, said: inputs.ResponseEnded) -> None:
+    _on_response_ended(engine, said)
+    if said.finish is Finish.FILTER:
+        engine.turn.rest = StopReason.END_TURN
+
+
 MISTAKES: Mapping[str, Mistake] = {
     "an interrupt does not abort the request": Mistake(Engine, "_stop_turn", _goes_on_listening),
     "an interrupt stops no tool": Mistake(Engine, "_stop_turn", _lets_tools_run),
@@ -194,6 +223,11 @@ MISTAKES: Mapping[str, Mistake] = {
     "an approval takes a slot": Mistake(Registry, "waits_for", _gives_slots_to_approvals),
     "a control tool does not end the turn": Mistake(Engine, "_on_returned", _ends_without_its_tool),
     "a turn always ends well": Mistake(Turn, "stop_reason", property(_says_end_turn)),
+    "the provider's own wait is not kept": Mistake(Engine, "_back_off", _asks_later_by_itself),
+    "the backoff never doubles": Mistake(Engine, "_back_off", _waits_as_long_each_time),
+    "the backoff has no longest": Mistake(Engine, "_back_off", _waits_longer_each_time),
+    "a close is told as an interrupt": Mistake(Engine, "_stop_turn", _takes_closing_for_an_interrupt),
+    "a filter is told as an end": Mistake(Engine, "_on_response_ended", _sees_no_filter),
     "a turn knows no limit": Mistake(Turn, "more_to_say", property(_never_too_many)),
 }
 

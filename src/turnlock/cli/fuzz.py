@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -111,7 +112,7 @@ def fuzz(
     as_json: bool,
 ) -> None:
     """Look for stories, report, and say by the exit code whether one was found."""
-    module, name, factory = _load(target)
+    folder, module, name, factory = _load(target)
     findings: list[_Kept] = []
     played, began = 0, time.monotonic()
     with _quiet(), _Progress(seconds) as progress:
@@ -126,8 +127,9 @@ def fuzz(
             if hunted.finding is None:
                 break
             without = ignore | {kept.finding.rule for kept in findings}
-            text = as_test(hunted.finding, module, name, without)
-            kept = _Kept(hunted.finding, _write(save if not findings else None, hunted.finding, text))
+            replay = _free(save if not findings else None, hunted.finding)
+            text = as_test(hunted.finding, module, name, without, _seen_from(replay, folder))
+            kept = _Kept(hunted.finding, _write(replay, text))
             findings.append(kept)
             if not as_json:
                 _tell(kept, diagram=diagram)
@@ -152,18 +154,20 @@ class _Kept:
 # ── the target ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _load(target: str) -> tuple[str, str, Callable[..., Any]]:
-    """The module's name, the factory's, and the factory."""
+def _load(target: str) -> tuple[Path | None, str, str, Callable[..., Any]]:
+    """The folder of a module that was given as a file, the module's name, the factory's, and the factory."""
     where, colon, name = target.rpartition(":")
     if not colon or not where or not name:
         raise click.UsageError(f"{target!r} is not MODULE:FACTORY, such as my_agent:Adapter")
-    path = Path(where)
+    path, folder = Path(where), None
     if path.suffix == ".py":
         if not path.is_file():
             raise click.UsageError(f"there is no file {where}")
-        sys.path.insert(0, str(path.parent.resolve()))
+        folder = path.parent.resolve()
         where = path.stem
     sys.path.insert(0, str(Path.cwd()))
+    if folder is not None:
+        sys.path.insert(0, str(folder))
     try:
         module = importlib.import_module(where)
     except ModuleNotFoundError as error:
@@ -178,7 +182,7 @@ def _load(target: str) -> tuple[str, str, Callable[..., Any]]:
         raise click.UsageError(f"{where} has no {name!r}; it has {offered}")
     if not callable(factory):
         raise click.UsageError(f"{target} is {factory!r}: give a class, or a function that takes a Harness")
-    return where, name, factory
+    return folder, where, name, factory
 
 
 def _unplayable(target: str, error: Exception) -> str:
@@ -237,14 +241,24 @@ class _Progress:
             self._status = None
 
 
-def _write(save: Path | None, finding: Finding, text: str) -> Path:
-    """Write the replay; without a name of its own where nothing is yet."""
+def _seen_from(replay: Path, folder: Path | None) -> str:
+    """The way from a replay to its module; empty where pytest finds it beside the replay."""
+    here = replay.parent.resolve()
+    return "" if folder is None or folder == here else Path(os.path.relpath(folder, here)).as_posix()
+
+
+def _free(save: Path | None, finding: Finding) -> Path:
+    """Where the replay is written; without a name of its own where nothing is yet."""
     path = save
     stem = f"test_found_{str(finding.rule).replace('-', '_')}"
     number = 1
     while path is None or (save is None and path.exists()):
         path = Path(f"{stem}.py" if number == 1 else f"{stem}_{number}.py")
         number += 1
+    return path
+
+
+def _write(path: Path, text: str) -> Path:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -173,7 +173,7 @@ class Outside:
             if send.mode is not Mode.REJECT or not self.busy:
                 yield send
         if self.interrupts:
-            yield script.make(inputs.Interrupt, Cause.INTERRUPTED, world.shown)
+            yield script.make(inputs.Interrupt, world.cause, world.shown)
         if self.cancels:
             yield from (script.make(inputs.Cancel, ordinal) for ordinal in self.open)
         if self.withdrawals and self.sent:
@@ -188,6 +188,9 @@ class Outside:
         if self.request and self.failures:
             for trouble in world.troubles:
                 yield script.make(inputs.ResponseFailed, self.request, trouble, "boom")
+            if world.retry_after is not None:
+                lost = self.request, Trouble.LOST, "boom", world.retry_after
+                yield script.make(inputs.ResponseFailed, *lost)
         if self.aborted:
             yield from script.answer(self.aborted)
             yield script.make(inputs.ResponseFailed, self.aborted, Trouble.LOST, "boom")

@@ -482,7 +482,7 @@ def _redacted(headers: Iterable[tuple[str, str]]) -> Headers:
 def _decoded(raw: bytes) -> Mapping[str, Any] | None:
     try:
         body = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # the last one is nested too deeply
         return None
     return body if isinstance(body, dict) else None
 

@@ -13,6 +13,7 @@ import trio
 from turnlock.testing import (
     Advance,
     Answer,
+    Fail,
     Harness,
     Interrupt,
     Open,
@@ -20,6 +21,7 @@ from turnlock.testing import (
     Rule,
     Send,
     Stubborn,
+    ToolFailed,
     User,
     Violation,
     replay,
@@ -247,6 +249,51 @@ def test_what_was_never_run_is_still_asked() -> None:
     with pytest.raises(Violation) as caught:
         replay(NeverBegun, [User("U1", (ONE,)), Interrupt(cancel=False)])
     assert caught.value.rule is Rule.TRUTHFUL
+
+
+TRUE = (
+    "Stopped; it skipped the remaining steps.",
+    "Stopped: it has not run completely.",
+    "Stopped. The order was not called off.",
+)
+FALSE = ("skipped", "Skipped by the user.", "It did not run.", "The call was never started.", "not executed")
+
+
+@pytest.mark.parametrize("text", [*TRUE, *FALSE])
+def test_what_is_said_of_a_call_that_was_stopped(text: str) -> None:
+    """Whether it was begun is what counts; how far it came, an agent may say as it likes (R6)."""
+
+    class Says(Right):
+        killed = text
+
+    found = None
+    try:
+        replay(Says, [User("U1", (ONE,)), Interrupt(cancel=False)])
+    except Violation as violation:
+        found = violation.rule
+    assert found is (Rule.TRUTHFUL if text in FALSE else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [("exit status 1", True), ("It did not work.", True), ("exit status 0", False), ("ok", False)],
+)
+def test_what_is_said_of_a_call_that_has_raised(text: str, *, right: bool) -> None:
+    """An agent may have its own words for a failure; a success is none (R6, R9)."""
+
+    class Says(Right):
+        async def tool(self, step: str) -> str:
+            try:
+                return await self.harness.work(step)
+            except ToolFailed:
+                return text
+
+    found = None
+    try:
+        replay(Says, [User("U1", (ONE,)), Fail("a")])
+    except Violation as violation:
+        found = violation.rule
+    assert found is (None if right else Rule.TRUTHFUL)
 
 
 QUEUED = (User("U1", (ONE, Answer(text=True), ONE)), Send("U2", "queue"), Open("a"))

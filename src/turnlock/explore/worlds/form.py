@@ -10,6 +10,7 @@ from collections.abc import Callable
 from attrs import field, frozen
 
 from turnlock.engine import (
+    Cause,
     Finish,
     Limits,
     Mode,
@@ -74,9 +75,11 @@ class World:
         responses: The answer to the first request that leaves, to the second, …; the last one is repeated.
         messages: What the host sends, in this order, each at any time; one that rejects, between two turns.
         interrupts: How often the host interrupts, at any time.
+        cause: Why it does.
         limits: The session's limits.
         troubles: How a response may fail, at any point.
         failures: How often one fails.
+        retry_after: Seconds that the provider may name when a response is lost.
         cancels: How often the host skips a call.
         withdrawals: How often the host takes its last message back, at any time.
         resends: How often the host sends its first message again.
@@ -95,9 +98,11 @@ class World:
     responses: tuple[Response, ...]
     messages: tuple[Plan, ...]
     interrupts: int = 1
+    cause: Cause = Cause.INTERRUPTED
     limits: Limits = field(factory=Limits)
     troubles: tuple[Trouble, ...] = ()
     failures: int = 0
+    retry_after: float | None = None
     cancels: int = 0
     withdrawals: int = 0
     resends: int = 0

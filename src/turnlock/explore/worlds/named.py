@@ -80,6 +80,21 @@ def small_worlds() -> tuple[World, ...]:
             raises=False,
         ),
         World(
+            "retries",
+            "three responses lost in a row, waits that the provider names, a call that was cut off; a close",
+            (
+                Response((text("A"), call("a", Policy(problem=Cause.CUT_OFF)))),
+                Response((text("A"),), Finish.FILTER),
+            ),
+            (Plan("U1"), Plan("U2", Mode.QUEUE)),
+            cause=Cause.CLOSED,
+            limits=Limits(retries=3, backoff=1.0, backoff_max=3.0),
+            troubles=(Trouble.LOST,),
+            failures=3,
+            retry_after=7.0,
+            raises=False,
+        ),
+        World(
             "refusals",
             "a body that is refused, a context that is too long, a failure that is final",
             (Response((first,)), Response(()), ANSWER),

@@ -6,6 +6,7 @@ Owns the wording of that file. It writes nothing: whoever asked for it does.
 from __future__ import annotations
 
 import re
+from keyword import iskeyword
 
 from turnlock.testing.hunting.smaller import Finding
 from turnlock.testing.sequencing.oracle import Rule
@@ -13,7 +14,9 @@ from turnlock.testing.sequencing.oracle import Rule
 _NAMES = re.compile(r"\b([A-Z][A-Za-z]+)\(")
 
 
-def as_test(finding: Finding, module: str, factory: str, ignore: frozenset[Rule] = frozenset()) -> str:
+def as_test(
+    finding: Finding, module: str, factory: str, ignore: frozenset[Rule] = frozenset(), folder: str = ""
+) -> str:
     """The text of a test module; it fails as long as the finding shows.
 
     Args:
@@ -21,6 +24,7 @@ def as_test(finding: Finding, module: str, factory: str, ignore: frozenset[Rule]
         module: The module of the factory, as it is imported.
         factory: The factory's name in it.
         ignore: The rules that were not asked.
+        folder: Where the module lies, seen from the file; empty where Python finds it anyway.
     """
     steps = "".join(f"            {step!r},\n" for step in finding.steps)
     rest = f"        {finding.deviations!r},\n" if len(finding.deviations) else ""
@@ -36,9 +40,7 @@ Play it again with `python -m pytest` and the name of this file: it fails until 
 
 {_plain(story)}"""
 
-from {module} import {factory}
-from turnlock.testing import {", ".join([*names, "replay"])}
-
+{_imports(module, factory, ", ".join([*names, "replay"]), folder)}
 
 def test_{_word(str(finding.rule))}() -> None:
     replay(
@@ -47,6 +49,25 @@ def test_{_word(str(finding.rule))}() -> None:
 {steps}        ],
 {rest}    )
 '''
+
+
+def _imports(module: str, factory: str, names: str, folder: str) -> str:
+    """The head of the file; a module that ``import`` cannot name, or find, is imported in other ways."""
+    ours, named = f"from turnlock.testing import {names}\n", all(map(_is_name, module.split(".")))
+    if named and not folder:
+        return f"from {module} import {factory}\n{ours}"
+    head = "" if named else "from importlib import import_module\n"
+    found = ""
+    if folder:
+        head = f"import sys\n{head}from pathlib import Path\n"
+        found = f"sys.path.insert(0, str(Path(__file__).parent / {folder!r}))\n"
+    if named:
+        return f"{head}\n{ours}\n{found}\nfrom {module} import {factory}  # noqa: E402\n"
+    return f"{head}\n{ours}\n{found}{factory} = import_module({module!r}).{factory}\n"
+
+
+def _is_name(part: str) -> bool:
+    return part.isidentifier() and not iskeyword(part)
 
 
 def _plain(text: str) -> str:

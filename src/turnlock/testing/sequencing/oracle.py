@@ -88,12 +88,16 @@ class Violation(AssertionError):
 
 _HAIR = 1e-6  # seconds: sums of floats
 _NEVER_RAN = re.compile(
-    r"\b(?:(?:was|were|is)?\s*(?:not|never)\s+(?:been\s+)?(?:run|ran|executed|started|invoked|called)"
+    r"\b(?:(?:was|were|is)?\s*(?:not|never)\s+(?:been\s+)?(?:run|ran|executed|started|invoked|called(?!\s+off))"
     r"|did not (?:run|start|execute))\b(?!\s+(?:to|until|till|through|completely|fully|entirely|in full)\b)"
-    r"|\bbefore it (?:started|ran)\b|\bskipped\b",
+    r"|\bbefore it (?:started|ran)\b|\bskipped\b(?!\s+(?:the|its|all|some|any|over)\b)",
     re.IGNORECASE,
 )
-_FAILED = re.compile(r"error|fail|exception|raised", re.IGNORECASE)
+_FAILED = re.compile(
+    r"error|fail|exception|raised|traceback|crash|abort|unable|could not|did not (?:work|succeed)"
+    r"|unsuccessful|\bexit(?:ed)?\b.*[1-9]",
+    re.IGNORECASE,
+)
 
 
 def judge(record: Record, number: int, body: Sequence[Entry]) -> Iterator[Violation]:
