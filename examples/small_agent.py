@@ -53,3 +53,6 @@ class Adapter:
 
     async def turn(self, text: str) -> None:
         await self.agent.run(text)
+
+    async def aclose(self) -> None:
+        await self.agent.client.close()

@@ -38,12 +38,18 @@ class Hunted:
         stories: How many stories were played until the first was found, or in all.
         played: How many were played in all, also to make it smaller.
         seconds: How long it took, with making it smaller.
+        calls: How many calls the model made.
+        runs: How often a tool ran.
+        interrupts: How often the user interrupted.
     """
 
     finding: Finding | None
     stories: int
     played: int
     seconds: float
+    calls: int = 0
+    runs: int = 0
+    interrupts: int = 0
 
 
 class _Over(BaseException):
@@ -62,6 +68,9 @@ class _Hunt:
     first: int = 0
     improved: float = 0.0
     at: int = 0
+    calls: int = 0
+    runs: int = 0
+    interrupts: int = 0
 
     def begin(self) -> None:
         """Before every story."""
@@ -71,6 +80,12 @@ class _Hunt:
             raise _Over
         self.stories += 1
         self.progress(self.stories, self.found)
+
+    def count(self, play: Play) -> None:
+        """Behind a story in which nothing was wrong."""
+        self.calls += len(play.record.made)
+        self.runs += sum(len(made.visits) for made in play.record.made.values())
+        self.interrupts += play.interrupts
 
     def note(self, play: Play, violation: Violation) -> None:
         """A violation, also while hypothesis makes it smaller."""
@@ -109,7 +124,7 @@ def hunt(
     until = began + seconds if seconds is not None else float("inf")
     ignored = rules(ignore)
     state = _Hunt(factory, until, progress)
-    machine = story_machine(factory, found=state.note, began=state.begin, ignore=ignored)
+    machine = story_machine(factory, found=state.note, began=state.begin, ended=state.count, ignore=ignored)
     chosen = settings(
         max_examples=_MANY if examples is None else examples,
         stateful_step_count=steps,
@@ -140,7 +155,15 @@ def hunt(
     if state.found is not None:
         more = 60.0 if seconds is None else max(5.0, seconds * _SMALLER)
         finding = Shrinker(factory, ignored).made_small(state.found, time.monotonic() + more)
-    return Hunted(finding, state.first or state.stories, state.stories, time.monotonic() - began)
+    return Hunted(
+        finding,
+        state.first or state.stories,
+        state.stories,
+        time.monotonic() - began,
+        state.calls,
+        state.runs,
+        state.interrupts,
+    )
 
 
 def hunt_all(
@@ -161,7 +184,7 @@ def hunt_all(
         progress: Told before every story: how many of this hunt were played, and the finding so far.
 
     Yields:
-        What was found, as soon as it is small; the last one has found nothing.
+        What was found, as soon as it is small, also if it does not show again; the last one found nothing.
 
     Raises:
         Exception: The agent's adapter fails in a way that is no violation.
@@ -173,4 +196,5 @@ def hunt_all(
         yield hunted
         if hunted.finding is None:
             return
-        ignored |= {hunted.finding.rule}
+        if hunted.finding.again[0]:
+            ignored |= {hunted.finding.rule}

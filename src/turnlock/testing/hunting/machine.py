@@ -57,6 +57,7 @@ class StoryMachine(RuleBasedStateMachine):
     schedules: ClassVar[st.SearchStrategy[Schedule]]
     found: ClassVar[Found | None] = None
     began: ClassVar[Callable[[], object] | None] = None
+    ended: ClassVar[Callable[[Play], object] | None] = None
     ignore: ClassVar[frozenset[Rule]] = frozenset()
 
     def __init__(self) -> None:
@@ -85,6 +86,9 @@ class StoryMachine(RuleBasedStateMachine):
             stack.push(play)  # entered in begin
             if not self.failed:
                 self._watch(play, lambda: finish(play))
+            ended = type(self).ended
+            if ended is not None:
+                ended(play)
 
     def _watch(self, play: Play, act: Callable[[], None]) -> None:
         try:
@@ -271,6 +275,7 @@ def story_machine(
     *,
     found: Found | None = None,
     began: Callable[[], object] | None = None,
+    ended: Callable[[Play], object] | None = None,
     drawn: st.SearchStrategy[Schedule] | None = None,
     ignore: Iterable[Rule | str] = (),
 ) -> type[StoryMachine]:
@@ -280,6 +285,7 @@ def story_machine(
         factory: Makes the adapter.
         found: Told of every violation, also while hypothesis makes it smaller.
         began: Called before every story.
+        ended: Called behind every story in which nothing was wrong.
         drawn: Which schedules are tried; default: ``schedules()``.
         ignore: Rules that are not asked.
     """
@@ -289,6 +295,7 @@ def story_machine(
         "schedules": schedules() if drawn is None else drawn,
         "found": None if found is None else staticmethod(found),
         "began": None if began is None else staticmethod(began),
+        "ended": None if ended is None else staticmethod(ended),
         "ignore": rules(ignore),
         "__module__": __name__,
     }

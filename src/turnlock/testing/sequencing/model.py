@@ -82,6 +82,11 @@ class PlayedModel:
         asked = self.provider.exchanges[self._first :]
         return not self._disturbed and all(one.status < 400 and one.ended != "cut" for one in asked)
 
+    def whole_answers(self) -> set[int]:
+        """The requests of the turn under way, or of the last one, that were answered to the end."""
+        asked = self.provider.exchanges[self._first :]
+        return {one.number for one in asked if one.status < 400 and one.ended == "complete"}
+
     def let_go(self) -> None:
         """Let every answer go on, and say nothing odd any more."""
         with self._lock:

@@ -53,6 +53,27 @@ class Rule(StrEnum):
     """What the adapter itself finds wrong."""
 
 
+ASKED: Mapping[Rule, str] = {
+    Rule.REFUSED: "no request is refused",
+    Rule.ERASED: "a call that the agent has read stays in the history",
+    Rule.ONE_OUTPUT: "every call stands there once, with one output, and that output never changes",
+    Rule.TRUTHFUL: "an output says what happened to the call",
+    Rule.RAN_TWICE: "no call runs twice",
+    Rule.LOST: "a message that was taken, or was carried once, is carried from then on",
+    Rule.UNANSWERED: "when the agent rests by itself, every message and result has reached the model",
+    Rule.DOUBLED: "a message is carried once",
+    Rule.REORDERED: "messages keep their order",
+    Rule.PROGRESS: "when nothing is held the turn ends, and the session answers the next message",
+    Rule.BOUND: "a deadline, or an interrupt, ends a call although its tool does not stop",
+    Rule.BYSTANDER: "no call is cancelled because another one failed",
+    Rule.RUNS_ON: "when a turn is over, its tools are too: what runs on may still change things",
+    Rule.TOO_SOON: "nothing is asked again before the time that the provider named",
+    Rule.TWO_AT_ONCE: "no request leaves while the answer to another one is under way",
+    Rule.ADAPTER: "what the adapter itself asks",
+}
+"""The rules in words, for reports."""
+
+
 def rules(names: Iterable[Rule | str]) -> frozenset[Rule]:
     """The rules of these names.
 

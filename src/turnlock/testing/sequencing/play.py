@@ -53,6 +53,7 @@ class Play:
         turn: The task of the turn under way, or of the last one.
         interrupted: When the turn under way was interrupted.
         hit: The calls whose tools ran then.
+        interrupts: How often the user interrupted in this story.
     """
 
     factory: Factory
@@ -68,6 +69,7 @@ class Play:
     turn: Task | None = field(default=None, init=False)
     interrupted: float | None = field(default=None, init=False)
     hit: set[str] = field(factory=set, init=False)
+    interrupts: int = field(default=0, init=False)
     _saying: list[tuple[Said, Task]] = field(factory=list, init=False)
     _asking: list[Task] = field(factory=list, init=False)  # interrupts
     _stopping: list[tuple[int, Task]] = field(factory=list, init=False)  # and how many calls there were
@@ -131,8 +133,10 @@ class Play:
         _DO[type(step)](self, step)
 
     def _together(self, step: steps.Together) -> None:
-        for each in step.steps:
+        for number, each in enumerate(step.steps):
+            self.story.joined = number > 0
             self._step(each)
+        self.story.joined = False
 
     def raise_first(self, found: Iterable[Violation]) -> None:
         """Raise the first violation of a rule that is asked.
@@ -200,6 +204,7 @@ class Play:
             return
         until = own if interrupt is None or step.cancel else None
         self.story.step(evolve(step, cancel=until is not None))
+        self.interrupts += 1
         self.interrupted = self._now() if self.interrupted is None else self.interrupted
         self.hit |= {visit.step for visit in self.stage.gates.visits if visit.fate is Fate.WAITS}
         self._press()
@@ -291,6 +296,7 @@ class Play:
             Violation: A rule is broken.
         """
         told = self._note_messages()
+        self._note_turn()
         self._note_calls()
         try:
             for exchange in self.stage.provider.exchanges[self._judged :]:
@@ -327,7 +333,8 @@ class Play:
             self._saying.remove((said, task))
             if task.error is not None:
                 said.taken = Taken.STOPPED if said.opens else Taken.REJECTED
-                told.append(f"{said.text}: {task.error!r}")
+                what = "turn" if said.opens else "send"
+                told.append(f"{what}({said.text!r}) raises {task.error!r}")
             else:
                 said.taken = Taken.STOPPED if task.future.cancelled() else Taken.ACCEPTED
         returned = set(self.stage.optional("returned") or ())
@@ -335,6 +342,12 @@ class Play:
             if said.text in returned:
                 said.taken = Taken.RETURNED
         return told
+
+    def _note_turn(self) -> None:
+        """A turn that has ended by itself, and well, has read the answers to its requests."""
+        turn = self.turn
+        if turn is not None and turn.done and turn.error is None and not turn.future.cancelled():
+            self.record.read |= self.model.whole_answers() if self.model.undisturbed else set()
 
     def _note_answers(self) -> None:
         """All tasks wait: an answer that was sent whole, and begun to be read, was read to its end."""

@@ -27,17 +27,20 @@ class Story:
     Attributes:
         lines: What happened, a line each; what the agent did stands indented behind the step before it.
         arrows: The same as (from, to, text).
+        joined: What is done next is done in the moment of what was done last.
     """
 
     record: Record
     lines: list[str] = field(factory=list, init=False)
     arrows: list[tuple[str, str, str]] = field(factory=list, init=False)
+    joined: bool = field(default=False, init=False)
     _last: list[str] = field(factory=list, init=False)  # what the last request carried
 
     def step(self, step: Step, target: str = "Agent", source: str = "User") -> None:
         """Something was done to the agent."""
-        self.lines.append(step.say())
-        self.arrows.append((source, target, step.say()))
+        said = f"at the same moment {step.say()}" if self.joined else step.say()
+        self.lines.append(said)
+        self.arrows.append((source, target, said))
 
     def request(self, number: int, entries: Iterable[Entry], calls: Sequence[str], refusal: str = "") -> None:
         """A request left, and was answered, or refused. What the last one carried, too, is left out."""
