@@ -15,6 +15,7 @@ import hypothesis
 from attrs import define, frozen
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.errors import Flaky, FlakyStrategyDefinition
+from hypothesis.reporting import with_reporter
 from hypothesis.stateful import run_state_machine_as_test
 
 from turnlock.testing.hunting.machine import STEPS, story_machine
@@ -140,7 +141,8 @@ def hunt(
     numbers = count(random.SystemRandom().getrandbits(32) if seed is None else seed)
     while state.found is None:
         try:
-            run_state_machine_as_test(hypothesis.seed(next(numbers))(machine), settings=chosen)
+            with with_reporter(lambda _text: None):  # what is told, whoever asked tells
+                run_state_machine_as_test(hypothesis.seed(next(numbers))(machine), settings=chosen)
         except _Over:
             break
         except (Flaky, FlakyStrategyDefinition):
