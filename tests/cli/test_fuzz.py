@@ -13,9 +13,9 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-import turnlock.cli.fuzz as command
 from support.commands import turnlock
 from turnlock.cli import main
+from turnlock.cli.fuzz import command
 from turnlock.testing import Deviations, Finding, Hunted, Rule, User
 from turnlock.testing.sequencing.steps import Answer, Interrupt
 
@@ -32,17 +32,24 @@ def cannot(harness):
 SHORT = ("--seconds", "0.3", "--seed", "1")
 LONG = ("--seconds", "60", "--seed", "1")
 KEYS = [
+    "calls",
     "deviations",
     "found",
+    "interrupts",
     "literal",
     "mermaid",
     "others",
     "replay",
     "rule",
+    "runs",
     "seconds",
+    "seed",
     "shown_again",
+    "stopped",
     "stories",
+    "unsure",
 ]
+BEGUN = "Playing stories to some_agents:{} for {} s; Ctrl-C stops.\n"
 
 
 @pytest.fixture(autouse=True)
@@ -64,13 +71,15 @@ def fuzz(*arguments: str) -> Result:
 
 
 def test_a_wrong_agent(here: Path) -> None:
-    """Exit code 1; the story and the place of its test on stdout, and nothing on stderr."""
+    """Exit code 1; the story and the place of its test on stdout, that it begins on stderr."""
     result = fuzz("some_agents:Wrong", *LONG, "--first")
     assert result.exit_code == 1
-    assert result.stderr == ""
+    assert result.stderr == BEGUN.format("Wrong", 60)
     lines = result.stdout.splitlines()
-    assert lines[:4] == [
+    assert lines[0].startswith("U1 is a message, K(a) a call")
+    assert lines[2:7] == [
         "Wrong (ran-twice): call a ran 2 times",
+        "What is asked: no call runs twice.",
         "  1. the user says U1; the model will answer with 1 call",
         "       → request 1 carries U1",
         "  2. the tool of call a raises",
@@ -87,7 +96,8 @@ def test_a_right_agent(here: Path) -> None:
     result = fuzz("some_agents:Right", *SHORT)
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("Nothing was found: some_agents:Right kept every rule that is asked (")
-    assert result.stderr == ""
+    assert result.stdout.endswith("seed 1).\n")
+    assert result.stderr == BEGUN.format("Right", 0.3)
     assert [path.name for path in here.glob("test_*")] == []
 
 
@@ -105,13 +115,13 @@ def test_the_agent_of_the_examples(here: Path) -> None:
     told = json.loads(ended.out)
     assert told["found"] is True
     assert told["rule"] in list(Rule)
-    assert "from small_agent import Adapter\n" in kept.read_text()
+    assert "small_agent" in kept.read_text()
 
 
 def test_json_of_a_finding(here: Path) -> None:
     """One object on stdout, with the story, where its test is, and what the provider said."""
     result = fuzz("some_agents:Wrong", *LONG, "--first", "--json", "--save", "kept.py")
-    assert (result.exit_code, result.stderr) == (1, "")
+    assert (result.exit_code, result.stderr) == (1, BEGUN.format("Wrong", 60))
     told = json.loads(result.stdout)
     assert sorted(told) == sorted([*KEYS, "story", "wrong"])
     assert told["found"] is True
@@ -129,7 +139,7 @@ def test_json_of_a_finding(here: Path) -> None:
 def test_json_of_nothing() -> None:
     """The same keys, and nothing in them."""
     result = fuzz("some_agents:Right", *SHORT, "--json")
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert (result.exit_code, result.stderr) == (0, BEGUN.format("Right", 0.3))
     told = json.loads(result.stdout)
     assert sorted(told) == sorted([*KEYS, "story", "wrong"])
     assert (told["found"], told["others"]) == (False, [])
@@ -192,8 +202,7 @@ def test_the_worst_comes_first_in_json(several: dict[str, Any]) -> None:
 
 
 def test_only_the_first(here: Path, several: dict[str, Any]) -> None:
-    """``--first`` ends the search; ``--save`` names its file, also over another one."""
-    (here / "mine.py").write_text("old")
+    """``--first`` ends the search; ``--save`` names its file."""
     result = fuzz("some_agents:Wrong", "--first", "--save", "mine.py")
     assert result.stdout.count("Wrong (") == 1
     assert "Interrupt()" in (here / "mine.py").read_text()
@@ -201,20 +210,64 @@ def test_only_the_first(here: Path, several: dict[str, Any]) -> None:
 
 
 def test_no_file_is_written_over(here: Path, several: dict[str, Any]) -> None:
-    """Without ``--save`` a name that is taken gets a number."""
+    """A name that is taken gets a number, but for the same finding; with ``--save`` it is an error at once."""
     (here / "test_found_lost.py").write_text("old")
     (here / "test_found_lost_2.py").write_text("old")
     assert "Kept: test_found_lost_3.py." in fuzz("some_agents:Wrong", "--first").stdout
     assert (here / "test_found_lost.py").read_text() == "old"
+    assert "Kept: test_found_lost_3.py." in fuzz("some_agents:Wrong", "--first").stdout
+    refused = fuzz("some_agents:Wrong", "--save", "test_found_lost.py")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "test_found_lost.py is there already: give another file with --save" in refused.stderr
 
 
 def test_a_place_where_nothing_can_be_written(several: dict[str, Any]) -> None:
-    """Exit code 2, and what to do."""
+    """Exit code 2 before anything is played, and what to do."""
     result = fuzz("some_agents:Wrong", "--save", "nowhere/mine.py")
-    assert result.exit_code == 2
-    assert "nowhere/mine.py cannot be written: No such file or directory; give another with --save" in (
-        result.stderr
-    )
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "nowhere cannot be written to: give a file elsewhere with --save" in " ".join(result.stderr.split())
+
+
+def test_what_never_shows_again_is_no_finding(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told, not kept, and the exit code is that of nothing."""
+
+    def finds(_factory: object, **_asks: object) -> Iterator[Hunted]:
+        yield Hunted(finding(Rule.LOST, again=(0, 3)), 1, 10, 0.1)
+        yield Hunted(None, 40, 40, 0.1)
+
+    monkeypatch.setattr(command, "hunt_all", finds)
+    result = fuzz("some_agents:Wrong")
+    assert result.exit_code == 0
+    assert "Seen once, and never when it was played again (lost): lost is broken" in result.stdout
+    assert list(here.glob("test_found_*")) == []
+
+
+def test_ctrl_c_tells_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 130, and the sum; with ``--json`` still one object."""
+
+    def finds(_factory: object, **_asks: object) -> Iterator[Hunted]:
+        yield Hunted(finding(Rule.LOST), 1, 10, 0.1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "hunt_all", finds)
+    result = fuzz("some_agents:Wrong", "--seed", "2")
+    assert result.exit_code == 130
+    assert "Stopped." in result.stdout
+    assert "1 rule broken: lost (10 stories" in result.stdout
+    told = json.loads(fuzz("some_agents:Wrong", "--json").stdout)
+    assert (told["stopped"], told["rule"], told["stories"]) == (True, "lost", 10)
+
+
+def test_an_agent_that_never_runs_a_tool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was found, but nothing was tried, either: that is told."""
+
+    def finds(_factory: object, **_asks: object) -> Iterator[Hunted]:
+        yield Hunted(None, 40, 40, 0.1, calls=30, runs=0)
+
+    monkeypatch.setattr(command, "hunt_all", finds)
+    result = fuzz("some_agents:Right")
+    assert result.exit_code == 0
+    assert "But no tool ever ran: is harness.work given to the agent" in result.stderr
 
 
 def test_what_agents_log_is_not_shown(several: dict[str, Any]) -> None:

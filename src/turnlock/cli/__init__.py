@@ -12,7 +12,7 @@ stderr. Commands are imported when they are called, so that ``turnlock --help`` 
     provider.py  the strict provider, for agents in any language
     diagram.py   pictures of the tables
     explore.py   every interleaving of small worlds
-    fuzz.py      random stories played to somebody's agent
+    fuzz/        random stories played to somebody's agent
     exits.py     Ctrl-C, closed pipes, full disks
 """
 
