@@ -225,7 +225,9 @@ def test_a_place_where_nothing_can_be_written(several: dict[str, Any]) -> None:
     """Exit code 2 before anything is played, and what to do."""
     result = fuzz("some_agents:Wrong", "--save", "nowhere/mine.py")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "nowhere cannot be written to: give a file elsewhere with --save" in " ".join(result.stderr.split())
+    assert "nowhere cannot be written to: give a file elsewhere with --save" in " ".join(
+        result.stderr.split()
+    )
 
 
 def test_what_never_shows_again_is_no_finding(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

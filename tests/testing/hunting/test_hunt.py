@@ -220,14 +220,32 @@ def test_one_rule_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     def hunts(factory: object, *, ignore: frozenset[Rule], seed: int | None, **_more: object) -> Hunted:
         asked.append((factory, set(ignore), seed))
         broken = [rule for rule in left if rule not in ignore]
-        made = Finding(broken[0], "", "", finding.steps, finding.deviations, (), "") if broken else None
+        made = None
+        if broken:
+            made = Finding(broken[0], "", "", finding.steps, finding.deviations, (), "", again=(3, 3))
         return Hunted(made, 1, 1, 0.0)
 
     monkeypatch.setattr(hunting, "hunt", hunts)
-    hunted = list(hunting.hunt_all(TriesAgain, seconds=1.0, seed=7, ignore=["bound"]))
+    hunted = list(hunting.hunt_all(TriesAgain, seconds=60.0, seed=7, ignore=["bound"]))
     assert [one.finding and one.finding.rule for one in hunted] == [Rule.LOST, Rule.RAN_TWICE, None]
     assert asked == [
         (TriesAgain, {Rule.BOUND}, 7),
         (TriesAgain, {Rule.BOUND, Rule.LOST}, 7),
         (TriesAgain, {Rule.BOUND, Rule.LOST, Rule.RAN_TWICE}, 7),
     ]
+
+
+def test_what_never_shows_again_is_looked_for_in_other_stories(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A finding that does not show again leaves its rule asked, and the next hunt gets another seed."""
+    finding = finding_in(found())
+    asked: list[tuple[set[Rule], int | None]] = []
+
+    def hunts(_factory: object, *, ignore: frozenset[Rule], seed: int | None, **_more: object) -> Hunted:
+        asked.append((set(ignore), seed))
+        unsure = Finding(Rule.LOST, "", "", finding.steps, finding.deviations, (), "", again=(0, 3))
+        return Hunted(unsure if len(asked) == 1 else None, 1, 1, 0.0)
+
+    monkeypatch.setattr(hunting, "hunt", hunts)
+    hunted = list(hunting.hunt_all(TriesAgain, seconds=60.0, seed=7))
+    assert [one.finding is None for one in hunted] == [False, True]
+    assert asked == [(set(), 7), (set(), 8)]

@@ -219,7 +219,7 @@ def test_a_message_that_is_not_taken() -> None:
         play.do(Open("a"))
         finish(play)
     assert [said.taken for said in play.record.said] == [Taken.ACCEPTED, Taken.REJECTED, Taken.ACCEPTED]
-    assert "  → U2: RuntimeError('not now')" in play.story.lines
+    assert "  → send('U2') raises RuntimeError('not now')" in play.story.lines
 
 
 def test_an_agent_that_retries() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from support.agents import Plain
+from support.agents import Item, Plain
 from support.wrong_agents import LeavesCallsOpen, NeverStops
 from turnlock.testing import (
     Advance,
@@ -198,5 +198,20 @@ def test_a_violation_tells_the_story() -> None:
         "       → request 2 carries … K(a) Ulast",
         f"       → request 2 is refused: {refusal}",
     ]
-    assert lines[-1].startswith("       → Ulast: RuntimeError("), "what the agent made of it"
+    assert lines[-1].startswith("       → turn('Ulast') raises RuntimeError("), "what the agent made of it"
     assert play.story.mermaid().splitlines()[-1] == f"    Agent->>Agent: WRONG: request 2: {refusal}"
+
+
+class Deaf(Plain):
+    """Gives the tools to the model, and takes no call that comes back."""
+
+    async def ask(self) -> list[Item]:
+        return [item for item in await super().ask() if item["type"] != "function_call"]
+
+
+def test_an_agent_that_takes_no_call_erases_it() -> None:
+    """Its turn has ended well, so it has read the answer, although no tool ever ran."""
+    with Play(Deaf) as play, pytest.raises(Violation) as found:
+        play.do(User("U1", (Answer(1),)))
+        finish(play)
+    assert found.value.rule is Rule.ERASED

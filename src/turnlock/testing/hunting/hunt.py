@@ -186,7 +186,8 @@ def hunt_all(
         progress: Told before every story: how many of this hunt were played, and the finding so far.
 
     Yields:
-        What was found, as soon as it is small, also if it does not show again; the last one found nothing.
+        What was found, as soon as it is small, also if it does not show again. The last one has found
+        nothing, or the time is over.
 
     Raises:
         Exception: The agent's adapter fails in a way that is no violation.
@@ -196,7 +197,9 @@ def hunt_all(
         left = max(0.1, until - time.monotonic())
         hunted = hunt(factory, seconds=left, seed=seed, ignore=ignored, progress=progress)
         yield hunted
-        if hunted.finding is None:
+        if hunted.finding is None or time.monotonic() >= until:
             return
         if hunted.finding.again[0]:
             ignored |= {hunted.finding.rule}
+        elif seed is not None:
+            seed += 1  # other stories: these would lead to the same
