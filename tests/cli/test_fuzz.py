@@ -210,7 +210,7 @@ def test_only_the_first(here: Path, several: dict[str, Any]) -> None:
 
 
 def test_no_file_is_written_over(here: Path, several: dict[str, Any]) -> None:
-    """A name that is taken gets a number, but for the same finding; with ``--save`` it is an error at once."""
+    """A name that is taken gets a number, but for the same finding; with ``--save`` it is an error."""
     (here / "test_found_lost.py").write_text("old")
     (here / "test_found_lost_2.py").write_text("old")
     assert "Kept: test_found_lost_3.py." in fuzz("some_agents:Wrong", "--first").stdout
