@@ -287,3 +287,22 @@ def test_what_fails_around_the_run_is_told(library: Library, late: bool) -> None
         with LoopThread(library, around=around):
             entered.append("entered")
     assert bool(entered) == late
+
+
+def test_a_task_that_blocks_the_loop_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else can run: settling says so, and the end does not wait for it."""
+    monkeypatch.setattr(loops, "_TURN", 0.2)
+    free = threading.Event()
+
+    async def block() -> None:
+        await asyncio.sleep(0)
+        free.wait(60)  # it blocks on purpose
+
+    with LoopThread("asyncio") as loop:
+        task = loop.spawn(block)
+        with pytest.raises(TimeoutError):
+            loop.settle()
+        assert loop.deaf
+    assert not task.done  # it is left behind
+    free.set()
+    task.future.result(60)

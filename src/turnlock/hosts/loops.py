@@ -23,6 +23,8 @@ Library: TypeAlias = Literal["asyncio", "trio"]
 T = TypeVar("T")
 
 _PATIENCE = 60.0  # seconds that a loop may take to begin or to end
+_END = 20.0  # seconds for a loop to end
+_TURN = 8.0  # seconds for tasks to have some turns
 _LAST = 5.0  # seconds for tasks that are cancelled when the loop ends
 _TURNS = 30
 
@@ -95,6 +97,9 @@ class LoopThread:
         library: Which loop.
         clock: trio's clock; None is the real one.
         around: A context manager that stands around the run, in its thread.
+
+    Attributes:
+        deaf: A task holds the loop, and nothing else runs in it.
     """
 
     library: Library
@@ -106,6 +111,7 @@ class LoopThread:
     _loop: Any = field(default=None, init=False)
     _nursery: Any = field(default=None, init=False)
     _stop: Any = field(default=None, init=False)
+    deaf: bool = field(default=False, init=False)
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._run, name=f"turnlock {self.library} loop", daemon=True)
@@ -122,8 +128,10 @@ class LoopThread:
         """
         if not self._ended.done():
             self._soon(self._stop.set)
+        if self.deaf:
+            return  # nothing runs in it any more: its thread is left behind
         try:
-            self._ended.result(_PATIENCE)
+            self._ended.result(_END)
         except TimeoutError as error:
             if self._ended.done():
                 raise  # what ended the loop
@@ -168,8 +176,17 @@ class LoopThread:
         """Return when the loop's tasks have had their turns.
 
         Under trio all of them are blocked then. Under asyncio that cannot be seen; each had a good number.
+
+        Raises:
+            TimeoutError: A task holds the loop: it blocks, and nothing else can run.
         """
-        self.call(trio.testing.wait_all_tasks_blocked if self.library == "trio" else _some_turns)
+        try:
+            self.call(
+                trio.testing.wait_all_tasks_blocked if self.library == "trio" else _some_turns, patience=_TURN
+            )
+        except TimeoutError:
+            self.deaf = True
+            raise
 
     def _start(self, future: Future[Any], started: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -152,11 +152,13 @@ def _findings(hunts: Iterator[Hunted], report: Report, progress: _Progress) -> I
     while True:
         try:
             with redirect_stdout(sys.stderr):
-                hunted = next(hunts)
+                hunted = next(hunts, None)
         except (Exception, SystemExit) as error:
             raise Unusable(_unplayable(report.target.named, error)) from error
         finally:
             progress.hide()
+        if hunted is None:
+            return  # the time was over behind the last finding
         report.count(hunted)
         if hunted.finding is None:
             return

@@ -26,6 +26,7 @@ from turnlock.testing.provider import Provider
 from turnlock.testing.scheduling import Deviations, Run, Schedule, controlled
 from turnlock.testing.sequencing.harness import Agent, Factory, Harness, loop_of
 from turnlock.testing.sequencing.model import PlayedModel
+from turnlock.testing.sequencing.oracle import Rule, Violation
 from turnlock.testing.sequencing.times import Passing, Real, Virtual
 
 _STILL = 0.004  # seconds without any event
@@ -148,7 +149,7 @@ class Stage:
                 yield
         else:
             yield
-            if self._loop is not None and hasattr(agent, "aclose"):
+            if self._loop is not None and hasattr(agent, "aclose") and not self._loop.deaf:
                 self._loop.call(agent.aclose)
 
     def _free(self) -> None:
@@ -244,7 +245,7 @@ class Stage:
             with self._lock:
                 seen = self._events
             if self._loop is not None:
-                self._loop.settle()
+                self._let_it_run(self._loop)
             with self._lock:
                 if not self._lock.wait_for(lambda: self._events != seen, _STILL) and (  # noqa: B023
                     self._waits_for_us() or time.monotonic() > silence
@@ -252,6 +253,14 @@ class Stage:
                     return
                 if self._events != seen:
                     silence = time.monotonic() + PAUSE
+
+    @staticmethod
+    def _let_it_run(loop: LoopThread) -> None:
+        try:
+            loop.settle()
+        except TimeoutError:
+            what = "something of the agent blocks its event loop: nothing else can run in it"
+            raise Violation(Rule.PROGRESS, what) from None
 
     def _waits_for_us(self) -> bool:
         """Nothing is on its way but what the test holds."""
