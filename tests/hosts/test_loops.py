@@ -224,7 +224,7 @@ def test_a_task_that_swallows_its_cancellation_does_not_hold_the_end(monkeypatch
 
 def test_a_task_behind_a_shield_holds_the_end_only_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trio waits for it, but whoever leaves the block does not: the error says what holds."""
-    monkeypatch.setattr(loops, "_PATIENCE", 0.2)
+    monkeypatch.setattr(loops, "_END", 0.2)
     over: Future[None] = Future()
 
     with pytest.raises(TimeoutError, match="a task in it shields itself"):
