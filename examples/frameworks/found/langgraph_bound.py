@@ -1,12 +1,12 @@
 """Found by `turnlock fuzz examples.frameworks.langchain_agents:Deadline`: bound.
 
-call b has had its deadline of 0.5 s, and 3.5 s later the turn still waits for its tool
+call a was asked to stop, and 3.5 s later the turn still waits for its tool
 
 Play it again with `python -m pytest` and the name of this file: it fails until the agent is mended.
 
-      1. the user says U1; the model will answer with 2 calls
+      1. the user says U1; the model will answer with 1 call
            → request 1 carries U1
-      2. the tool of call b will not stop when it is cancelled
+      2. the tool of call a will not stop when it is cancelled
 """
 
 from examples.frameworks.langchain_agents import Deadline
@@ -17,8 +17,8 @@ def test_bound() -> None:
     replay(
         Deadline,
         [
-            User(text="U1", answers=(Answer(calls=2),)),
-            Stubborn(step="b"),
+            User(text="U1", answers=(Answer(calls=1),)),
+            Stubborn(step="a"),
         ],
         ignore=["progress", "refused"],
     )
