@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
-from turnlock.cli import explore as module, main
+from turnlock.cli import main, screen
 from turnlock.explore import GUARDS, small_worlds
 from turnlock.strict import judge_responses
 
@@ -183,13 +183,12 @@ class _Terminal:
 def test_progress_is_shown_once_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal only, and not for what is done in a moment."""
     terminal = _Terminal()
-    monkeypatch.setattr(module, "Console", lambda **_options: terminal)
-    with module._Progress() as progress:
-        progress("plain", 5_000, 20_000)
+    monkeypatch.setattr(screen, "Console", lambda **_options: terminal)
+    with screen.Progress() as progress:
+        progress.show("5,000 states")
         assert terminal.said == []
-        monkeypatch.setattr(module, "_PATIENCE", 0.0)
-        progress("plain", 10_000, 40_000)
-        progress("plain", 15_000, 60_000)
-    text = "the plain world: {} states, {} edges"
-    first, second = text.format("10,000", "40,000"), text.format("15,000", "60,000")
+        monkeypatch.setattr(screen, "_PATIENCE", 0.0)
+        progress.show("10,000 states")
+        progress.show("15,000 states")
+    first, second = "10,000 states", "15,000 states"
     assert terminal.said == [first, "started", first, second, "stopped"]

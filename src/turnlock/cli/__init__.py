@@ -13,6 +13,7 @@ stderr. Commands are imported when they are called, so that ``turnlock --help`` 
     diagram.py   pictures of the tables
     explore.py   every interleaving of small worlds
     fuzz/        random stories played to somebody's agent
+    screen.py    progress, and numbers in words
     exits.py     Ctrl-C, closed pipes, full disks
 """
 

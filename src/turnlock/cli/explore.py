@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import gc
 import json
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import click
-from attrs import define, field
-from rich.console import Console
-from rich.status import Status
 
+from turnlock.cli.screen import Progress, counted
 from turnlock.explore import (
     GUARDS,
     SOUND,
@@ -33,7 +30,6 @@ from turnlock.explore import (
 )
 
 _FOUND = 1
-_PATIENCE = 1.0  # seconds before progress is shown
 
 _HELP = f"""Run every interleaving of small worlds through the real engine, and judge each state.
 
@@ -125,10 +121,13 @@ def explore(
     worlds = _chosen([*small_worlds(), world], names)
     _write(dump_requests)  # whoever waits for minutes learns before it whether the file can be written
     machines = SOUND if drop_guard is None else without_guard(drop_guard)
-    started = time.perf_counter()
-    with _few_collections(), _Progress() as progress:
-        result = survey(worlds, machines=machines, exact=exact, progress=progress)
-    seconds = time.perf_counter() - started
+    with _few_collections(), Progress() as progress:
+
+        def show(name: str, states: int, edges: int) -> None:
+            progress.show(f"the {name} world: {states:,} states, {edges:,} edges")
+
+        result = survey(worlds, machines=machines, exact=exact, progress=show)
+        seconds = progress.gone
     _write(dump_requests, b"".join(body + b"\n" for body in result.bodies))
     if as_json:
         size = {"calls": calls, "messages": messages, "interrupts": world.interrupts}
@@ -167,32 +166,6 @@ def _few_collections() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
-
-
-@define(eq=False)
-class _Progress:
-    """How far the exploration is, on a terminal, once it takes long."""
-
-    _console: Console = field(factory=lambda: Console(stderr=True), init=False)
-    _began: float = field(factory=time.perf_counter, init=False)
-    _status: Status | None = field(default=None, init=False)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        if self._status is not None:
-            self._status.stop()
-
-    def __call__(self, world: str, states: int, edges: int) -> None:
-        """Show it."""
-        if not self._console.is_terminal or time.perf_counter() - self._began < _PATIENCE:
-            return
-        text = f"the {world} world: {states:,} states, {edges:,} edges"
-        if self._status is None:
-            self._status = self._console.status(text)
-            self._status.start()
-        self._status.update(text)
 
 
 def _as_json(result: Survey, seconds: float) -> dict[str, Any]:
@@ -250,7 +223,7 @@ def _sizes(result: Survey) -> str:
     """What was explored, in words."""
     worlds = [each.world for each in result.explorations]
     sizes = [
-        f"{_count(world.calls, 'call')}, {_count(len(world.messages), 'message')}, 1 interrupt"
+        f"{counted(world.calls, 'call')}, {counted(len(world.messages), 'message')}, 1 interrupt"
         for world in worlds
         if world.symmetric
     ]
@@ -268,7 +241,3 @@ def _tell_story(result: Survey, violation: Violation) -> None:
     click.echo(f'The shortest way there, in the world "{violation.world}" ({about}):')
     for number, move in enumerate(violation.moves, 1):
         click.echo(f"{number:3}. {move}")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -44,7 +44,7 @@ async def wait(future: Future[T], *, shielded: bool = False) -> T:
     token = trio.lowlevel.current_trio_token()
 
     def tell(_future: Future[T]) -> None:
-        if _runs_here(token):
+        if runs_here(token):
             done.set()  # at once: so a schedule under test sees one order
             return
         with suppress(trio.RunFinishedError):  # nobody waits any more
@@ -56,7 +56,7 @@ async def wait(future: Future[T], *, shielded: bool = False) -> T:
     return future.result()
 
 
-def _runs_here(token: trio.lowlevel.TrioToken) -> bool:
+def runs_here(token: trio.lowlevel.TrioToken) -> bool:
     """Whether this thread is the one of that trio run."""
     return trio.lowlevel.in_trio_run() and trio.lowlevel.current_trio_token() is token
 
@@ -195,7 +195,7 @@ class LoopThread:
             future.cancel()
 
     def _soon(self, function: Callable[[], object]) -> None:
-        if self.library == "trio" and _runs_here(self._loop):
+        if self.library == "trio" and runs_here(self._loop):
             function()
         elif self.library == "asyncio":
             self._loop.call_soon_threadsafe(function)

@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 import trio
 from attrs import define, field
 
+from turnlock.hosts.loops import runs_here
+
 
 @define(eq=False)
 class Bell:
@@ -30,9 +32,8 @@ class Bell:
             finally:
                 woken, self._asleep = self._asleep, []
                 self._lock.notify_all()
-        here = _token()
         for token, event in woken:
-            if token is here:
+            if runs_here(token):
                 event.set()  # at once, so that a schedule under test sees no other order
             else:
                 with suppress(trio.RunFinishedError):  # its loop has ended, and the task with it
@@ -62,11 +63,3 @@ class Bell:
             finally:
                 with self._lock, suppress(ValueError):  # whoever wakes us has taken it out
                     self._asleep.remove(asleep)
-
-
-def _token() -> trio.lowlevel.TrioToken | None:
-    """The trio loop of this thread, if it runs one."""
-    try:
-        return trio.lowlevel.current_trio_token()
-    except RuntimeError:
-        return None

@@ -49,7 +49,6 @@ class SessionAgent:
     modes: tuple[str, ...] = field(default=("steer", "queue", "interrupt"), init=False)
     _told: list[events.Event] = field(factory=list, init=False)
     _gone_back: list[str] = field(factory=list, init=False)
-    _sent: dict[str, str] = field(factory=dict, init=False)
     _stack: AsyncExitStack = field(factory=AsyncExitStack, init=False)
 
     @property
@@ -69,7 +68,8 @@ class SessionAgent:
             http_client=httpx2.AsyncClient(transport=self.harness.transport()),
         )
         await self._stack.enter_async_context(client)
-        await client.models.list()  # a first request asks a thread for the platform: no schedule sees that
+        # Its first request asks a thread for the platform, and when that answers no schedule decides.
+        await client.models.list()
         tools = [tool(approval=False)(self.harness.work), tool(approval=True)(self.harness.risky)]
         self.session = self.make(
             OpenAIResponses("strict", {"store": False}, client=client),
@@ -153,10 +153,7 @@ def _turns(told: list[events.Event]) -> Iterator[str]:
             if event.turn in over:
                 yield f"turn {event.turn} ended twice"
             over.add(event.turn)
-        elif (
-            isinstance(event, (events.CallEnded, events.CallStarted, events.RequestSent))
-            and event.turn in over
-        ):
+        elif isinstance(event, _OF_A_TURN) and event.turn in over:
             yield f"{what} was told after the end of turn {event.turn}"
     for turn in sorted(begun - over):
         yield f"turn {turn} never ended"

@@ -9,20 +9,16 @@ import json
 import logging
 import random
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Self
 
 import click
-from attrs import define, field
-from rich.console import Console
-from rich.status import Status
 
 from turnlock.cli import needs
 from turnlock.cli.exits import INTERRUPTED, Unusable
 from turnlock.cli.fuzz.target import described, load
+from turnlock.cli.screen import Progress, counted
 
 try:
     from turnlock.cli.fuzz.report import Report
@@ -33,7 +29,6 @@ except ImportError as error:
     needs("testing", error)
 
 _FOUND = 1
-_PATIENCE = 1.0  # seconds before progress is shown
 
 _HELP = f"""Play random stories to an agent, and judge every request that leaves it.
 
@@ -116,25 +111,18 @@ def fuzz(
     report = Report(load(target), seed, ignore, save)
     report.check_save()
     click.echo(f"Playing stories to {target} for {seconds:g} s; Ctrl-C stops.", err=True)
-    began, stopped = time.monotonic(), False
-    with _quiet(), _Progress(seconds) as progress:
-        hunts = hunt_all(report.target.factory, seconds=seconds, seed=seed, ignore=ignore, progress=progress)
-        try:
-            for finding in _findings(hunts, report, progress):
-                if not finding.again[0]:
-                    if not as_json:
-                        report.tell_unsure(finding)
-                    continue
-                if not as_json:
-                    report.tell(finding, diagram=diagram)
-                kept = report.keep(finding)
-                if not as_json:
-                    click.echo(f"Kept: {kept.replay}. Play it again: python -m pytest {kept.replay}")
-                if first:
-                    break
-        except KeyboardInterrupt:
-            stopped = True
-    gone = time.monotonic() - began
+    with _quiet(), Progress() as progress:
+
+        def show(stories: int, found: Finding | None) -> None:
+            text = f"{stories} stories, {progress.gone:.0f} of {seconds:.0f} s"
+            if found is not None:
+                text = f"found: {found.rule}; making it smaller: {counted(len(found.steps), 'step')}"
+            progress.show(text)
+
+        hunts = hunt_all(report.target.factory, seconds=seconds, seed=seed, ignore=ignore, progress=show)
+        findings = _findings(hunts, report, progress)
+        stopped = _tell(findings, report, as_json=as_json, diagram=diagram, first=first)
+    gone = progress.gone
     if as_json:
         click.echo(json.dumps(report.as_json(gone, stopped=stopped)))
     else:
@@ -143,7 +131,27 @@ def fuzz(
     click.get_current_context().exit(code)
 
 
-def _findings(hunts: Iterator[Hunted], report: Report, progress: _Progress) -> Iterator[Finding]:
+def _tell(findings: Iterator[Finding], report: Report, *, as_json: bool, diagram: bool, first: bool) -> bool:
+    """Tell and keep what is found as it comes; true if Ctrl-C ended it."""
+    try:
+        for finding in findings:
+            if not finding.again[0]:
+                if not as_json:
+                    report.tell_unsure(finding)
+                continue
+            if not as_json:
+                report.tell(finding, diagram=diagram)
+            kept = report.keep(finding)
+            if not as_json:
+                click.echo(f"Kept: {kept.replay}. Play it again: python -m pytest {kept.replay}")
+            if first:
+                break
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def _findings(hunts: Iterator[Hunted], report: Report, progress: Progress) -> Iterator[Finding]:
     """What the hunts find, one after the other; what the agent prints goes to stderr.
 
     Raises:
@@ -181,38 +189,3 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
-
-
-@define(eq=False)
-class _Progress:
-    """How far the search is, on a terminal."""
-
-    seconds: float
-    _console: Console = field(factory=lambda: Console(stderr=True), init=False)
-    _began: float = field(factory=time.monotonic, init=False)
-    _status: Status | None = field(default=None, init=False)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.hide()
-
-    def __call__(self, stories: int, found: Finding | None) -> None:
-        """Show it."""
-        gone = time.monotonic() - self._began
-        if not self._console.is_terminal or gone < _PATIENCE:
-            return
-        text = f"{stories} stories, {gone:.0f} of {self.seconds:.0f} s"
-        if found is not None:
-            text = f"found: {found.rule}; making it smaller: {f'{len(found.steps)} steps'}"
-        if self._status is None:
-            self._status = self._console.status(text)
-            self._status.start()
-        self._status.update(text)
-
-    def hide(self) -> None:
-        """Leave the screen to what is to be told."""
-        if self._status is not None:
-            self._status.stop()
-            self._status = None

@@ -14,13 +14,14 @@ from attrs import define, field, frozen
 
 from turnlock.cli.exits import Unusable
 from turnlock.cli.fuzz.target import Target
+from turnlock.cli.screen import counted
 from turnlock.testing.hunting.hunt import Hunted
 from turnlock.testing.hunting.kept import as_test
 from turnlock.testing.hunting.smaller import Finding
-from turnlock.testing.sequencing.oracle import ASKED, Rule
+from turnlock.testing.sequencing.oracle import Rule
 
 _LEGEND = "U1 is a message, K(a) a call, O(a, …) its output, A the model's text, … what was carried before."
-_FEW = 10  # stories with calls, after which somebody's tool should have run
+_FEW = 10  # calls, after which a tool should have run
 
 
 @frozen
@@ -104,7 +105,7 @@ class Report:
         if not self.kept:
             click.echo(_LEGEND)
         click.echo(f"\nWrong ({finding.rule}): {finding.what}")
-        click.echo(f"What is asked: {ASKED[finding.rule]}.")
+        click.echo(f"What is asked: {finding.rule.asked}.")
         for line in finding.story:
             click.echo(line)
         if len(finding.deviations):
@@ -124,10 +125,10 @@ class Report:
         """The last lines."""
         seen = ", ".join(
             (
-                _count(self.played, "story"),
-                _count(self.calls, "call"),
-                f"{_count(self.runs, 'run')} of tools",
-                _count(self.interrupts, "interrupt"),
+                counted(self.played, "story"),
+                counted(self.calls, "call"),
+                f"{counted(self.runs, 'run')} of tools",
+                counted(self.interrupts, "interrupt"),
                 f"{gone:.0f} s",
                 f"seed {self.seed}",
             )
@@ -136,7 +137,7 @@ class Report:
             click.echo("\nStopped.")
         if self.kept:
             broken = ", ".join(str(kept.finding.rule) for kept in self.kept)
-            click.echo(f"\n{_count(len(self.kept), 'rule')} broken: {broken} ({seen}).")
+            click.echo(f"\n{counted(len(self.kept), 'rule')} broken: {broken} ({seen}).")
         elif not stopped:
             click.echo(f"Nothing was found: {self.target.named} kept every rule that is asked ({seen}).")
         else:
@@ -187,8 +188,3 @@ def _as_json(kept: Kept | None) -> dict[str, Any]:
         "shown_again": list(finding.again),
         "mermaid": finding.mermaid,
     }
-
-
-def _count(number: int, what: str) -> str:
-    many = what[:-1] + "ies" if what.endswith("y") else what + "s"
-    return f"{number:,} {what if number == 1 else many}"

@@ -15,6 +15,7 @@ from typing import Any
 import click
 from attrs import frozen
 
+import turnlock
 from turnlock.cli.exits import Unusable
 
 
@@ -74,12 +75,8 @@ def load(target: str) -> Target:
 
 def described(error: BaseException) -> str:
     """An error in a line, with the place in the user's own code, if there is one."""
+    others = (str(Path(turnlock.__file__).parent), sys.prefix, sys.base_prefix, "<")
     frames = traceback.extract_tb(error.__traceback__)
-    own = [
-        frame
-        for frame in frames
-        if "site-packages" not in frame.filename and "turnlock" not in frame.filename
-    ]
-    own = [frame for frame in own if not frame.filename.startswith((sys.prefix, sys.base_prefix, "<"))]
+    own = [frame for frame in frames if not frame.filename.startswith(others)]
     place = f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
     return f"{type(error).__name__}: {error}{place}"

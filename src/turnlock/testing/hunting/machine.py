@@ -84,8 +84,9 @@ class StoryMachine(RuleBasedStateMachine):
             return
         with ExitStack() as stack:
             stack.push(play)  # entered in begin
-            if not self.failed:
-                self._watch(play, lambda: finish(play))
+            if self.failed:
+                return
+            self._watch(play, lambda: finish(play))
             ended = type(self).ended
             if ended is not None:
                 ended(play)

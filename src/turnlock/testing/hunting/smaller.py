@@ -15,7 +15,7 @@ from typing import TypeAlias, cast
 from attrs import evolve, field, frozen
 
 from turnlock.testing.scheduling import Deviations
-from turnlock.testing.sequencing.ending import LAST, finish
+from turnlock.testing.sequencing.ending import LAST, play_all
 from turnlock.testing.sequencing.harness import Factory
 from turnlock.testing.sequencing.oracle import Rule, Violation
 from turnlock.testing.sequencing.play import Play
@@ -102,9 +102,7 @@ class Shrinker:
         """Play a story; what is wrong in it, if anything is."""
         with Play(self.factory, deviations, self.ignore) as play:
             try:
-                for step in steps:
-                    play.do(step)
-                finish(play)
+                play_all(play, steps)
             except Violation as violation:
                 return finding_of(play, violation)
         return None
@@ -121,9 +119,7 @@ class Shrinker:
         shown = [self.tried(best.steps, best.deviations) for _ in range(_AGAIN)]
         return evolve(best, again=(sum(one is not None and one.rule == best.rule for one in shown), _AGAIN))
 
-    def _with_less(
-        self, finding: Finding, until: float, ways: Callable[[Finding], Iterator[Story]]
-    ) -> Finding:
+    def _with_less(self, finding: Finding, until: float, ways: Ways) -> Finding:
         """Take the first smaller story that breaks the same rule, and go on from there, until none does."""
         best, again = finding, True
         while again:

@@ -63,9 +63,18 @@ def replay(
         Violation: A rule is still broken.
     """
     with Play(factory, deviations, rules(ignore)) as play:
-        for step in steps:
-            play.do(step)
-        finish(play)
+        play_all(play, steps)
+
+
+def play_all(play: Play, steps: Iterable[Step]) -> None:
+    """Do the steps of a story, and end it.
+
+    Raises:
+        Violation: A rule is broken.
+    """
+    for step in steps:
+        play.do(step)
+    finish(play)
 
 
 def _answered(play: Play) -> list[Violation]:

@@ -17,43 +17,32 @@ from turnlock.testing.transcript import Entry
 
 
 class Rule(StrEnum):
-    """What a sequencing test asks of an agent."""
+    """What a sequencing test asks of an agent; the worst to break come first."""
 
     REFUSED = "refused"
-    """No request is refused."""
     ERASED = "erased"
-    """A call that the agent has read stays in the history."""
     ONE_OUTPUT = "one-output"
-    """Every call stands there once, with one output, and that output never changes."""
     TRUTHFUL = "truthful"
-    """An output says what happened: a finished call keeps its result, a begun one was not "not run"."""
     RAN_TWICE = "ran-twice"
-    """No call runs twice."""
     LOST = "lost"
-    """A message that was taken, or was carried once, is carried by every request from then on."""
     UNANSWERED = "unanswered"
-    """When the agent rests by itself, every message and every result has reached the model."""
     DOUBLED = "doubled"
-    """And once only."""
     REORDERED = "reordered"
-    """And in the order in which messages of its sort were taken."""
     PROGRESS = "progress"
-    """When nothing is held, the turn ends, and the session answers the next message."""
     BOUND = "bound"
-    """A deadline, or an interrupt, ends a call although its tool does not stop."""
     BYSTANDER = "bystander"
-    """No call is cancelled because another one failed."""
     RUNS_ON = "runs-on"
-    """When a turn is over, no tool of it runs on that would have stopped."""
     TOO_SOON = "too-soon"
-    """Nothing is asked again before the time that the provider named."""
     TWO_AT_ONCE = "two-at-once"
-    """No request leaves while the answer to another one is under way."""
     ADAPTER = "adapter"
-    """What the adapter itself finds wrong."""
+
+    @property
+    def asked(self) -> str:
+        """The rule in words."""
+        return _ASKED[self]
 
 
-ASKED: Mapping[Rule, str] = {
+_ASKED: Mapping[Rule, str] = {
     Rule.REFUSED: "no request is refused",
     Rule.ERASED: "a call that the agent has read stays in the history",
     Rule.ONE_OUTPUT: "every call stands there once, with one output, and that output never changes",
@@ -62,7 +51,7 @@ ASKED: Mapping[Rule, str] = {
     Rule.LOST: "a message that was taken, or was carried once, is carried from then on",
     Rule.UNANSWERED: "when the agent rests by itself, every message and result has reached the model",
     Rule.DOUBLED: "a message is carried once",
-    Rule.REORDERED: "messages keep their order",
+    Rule.REORDERED: "messages of one sort are carried in the order in which they were taken",
     Rule.PROGRESS: "when nothing is held the turn ends, and the session answers the next message",
     Rule.BOUND: "a deadline, or an interrupt, ends a call although its tool does not stop",
     Rule.BYSTANDER: "no call is cancelled because another one failed",
@@ -71,7 +60,6 @@ ASKED: Mapping[Rule, str] = {
     Rule.TWO_AT_ONCE: "no request leaves while the answer to another one is under way",
     Rule.ADAPTER: "what the adapter itself asks",
 }
-"""The rules in words, for reports."""
 
 
 def rules(names: Iterable[Rule | str]) -> frozenset[Rule]:
@@ -272,11 +260,9 @@ def judge_rest(record: Record) -> Iterator[Violation]:
     Yields:
         The messages and the results that no request has carried.
     """
-    for said in record.said:
-        if said.taken is Taken.ACCEPTED and not said.seen:
-            yield Violation(
-                Rule.UNANSWERED, f"{said.text} was accepted, and the agent rests without an answer"
-            )
+    for said in _unheard(record):
+        what = f"{said.text} was accepted, and the agent rests without an answer"
+        yield Violation(Rule.UNANSWERED, what)
     for made in record.made.values():
         done = [visit for visit in made.visits if visit.fate in {Fate.RETURNED, Fate.RAISED}]
         if done and made.output is None:
@@ -290,6 +276,9 @@ def judge_end(record: Record) -> Iterator[Violation]:
     Yields:
         The messages that were taken, and that no request has carried.
     """
-    for said in record.said:
-        if said.taken is Taken.ACCEPTED and not said.seen:
-            yield Violation(Rule.LOST, f"{said.text} was accepted, and no request ever carried it")
+    for said in _unheard(record):
+        yield Violation(Rule.LOST, f"{said.text} was accepted, and no request ever carried it")
+
+
+def _unheard(record: Record) -> Iterator[Said]:
+    return (said for said in record.said if said.taken is Taken.ACCEPTED and not said.seen)
