@@ -25,7 +25,7 @@ from turnlock.errors import ModelError
 from turnlock.models.base import Request, Response, Sink, Usage
 from turnlock.models.stream import Answer, lost, read_answer
 from turnlock.wire import Settings, ToolSpec
-from turnlock.wire.jsontext import mended
+from turnlock.wire.common.jsontext import mended
 
 _HEADERS = {"Content-Type": "application/json", "Accept": "text/event-stream"}
 _RETRY = frozenset({408, 409, 425, 429})

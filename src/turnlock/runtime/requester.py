@@ -26,7 +26,7 @@ from turnlock.models import Model, Request, Usage
 from turnlock.runtime.watchdog import ALWAYS, Watchdog
 from turnlock.tools.output import describe
 from turnlock.wire import Encoder, Settings, Severity, check, decode
-from turnlock.wire.jsontext import mended
+from turnlock.wire.common.jsontext import mended
 
 Post = Callable[[inputs.Input], None]
 _UNWIND = 0.05  # seconds that an adapter may always take to end when it is told to (grace 0)

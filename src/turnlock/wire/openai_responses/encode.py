@@ -29,8 +29,9 @@ from turnlock.engine.items import (
     ServerCall,
     Text,
 )
-from turnlock.wire.encoding import Encoder, Places, Rows
-from turnlock.wire.ids import ID_MAX
+from turnlock.wire.common.encoding import Encoder, Places, Rows
+from turnlock.wire.common.ids import ID_MAX
+from turnlock.wire.common.request import NAMELESS, Settings, ToolSpec, envelope
 from turnlock.wire.openai_responses.decode import message_text
 from turnlock.wire.openai_responses.kinds import (
     BY_CALL,
@@ -42,7 +43,6 @@ from turnlock.wire.openai_responses.kinds import (
     item_type,
 )
 from turnlock.wire.openai_responses.outputs import output_rows
-from turnlock.wire.request import NAMELESS, Settings, ToolSpec, envelope
 
 _NOT_SENT_BACK = frozenset({"created_by", "parsed_arguments", "status"})  # added by the API or by its SDK
 _COMPLETED = "completed"
