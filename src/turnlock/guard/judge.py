@@ -14,7 +14,6 @@ import httpx2
 import msgspec
 from attrs import define, field
 
-from turnlock import wire
 from turnlock._secrets import without_keys
 from turnlock.errors import RequestRefused
 from turnlock.guard import capture as captured
@@ -23,12 +22,13 @@ from turnlock.guard.capture import Capture, Recorder
 from turnlock.guard.dialects import dialect_of, plain, told_by_path
 from turnlock.guard.memory import LARGEST, REFUSED, Answer, Memory
 from turnlock.guard.watching import Copy, End
-from turnlock.wire import DIALECTS, Severity, Violation, check
+from turnlock.wire import DIALECTS, Severity, Violation, check, repair
+from turnlock.wire.repair import Repaired
 
 logger = logging.getLogger("turnlock.guard")
 
 OnViolation: TypeAlias = Literal["answer", "raise", "repair", "log"]
-OnRepair: TypeAlias = Callable[[Any], object]
+OnRepair: TypeAlias = Callable[[Repaired], object]
 OpenCalls: TypeAlias = Callable[[Mapping[str, Any]], Collection[str]]
 
 _FAILED = 400  # statuses from here on are errors
@@ -139,17 +139,26 @@ class Exchange:
         if _signed(self.request):
             logger.info("not repaired: the body is signed (%s)", self.dialect)
             return errors
-        repaired = wire.repair(self.request.content, self.dialect, held)  # type: ignore[attr-defined]
+        repaired = repair(self.request.content, self.dialect, held)
         left = [one for one in repaired.left if one.severity is Severity.ERROR]
         if left:
             return left
-        self._changes = [{"rule": one.rule, "at": one.at, "what": one.what} for one in repaired.changes]
         for one in repaired.changes:
-            logger.info("repaired %s at %s: %s", one.rule, one.at or "/", without_keys(one.what))
+            logger.info("repaired %s: %s", one.at or "/", without_keys(one.what))
+        self._changes = [
+            {
+                "rule": one.rule,
+                "at": one.at,
+                "what": one.what,
+                "call_ids": one.call_ids,
+                "set_aside": one.set_aside,
+            }
+            for one in repaired.changes
+        ]
         if self.guard.on_repair is not None:
             self.guard.on_repair(repaired)
         self.request = _with_body(self.request, repaired.body)
-        self.body = msgspec.json.decode(repaired.body)
+        self.body = repaired.value
         return []
 
     def _refuse(self, refused: RequestRefused, answer: httpx2.Response) -> None:
