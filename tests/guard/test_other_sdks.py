@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from support.sdk import Way, under
+from turnlock.errors import RequestRefused
 from turnlock.guard import guarded, guarded_sync
 from turnlock.wire import Severity, Violation
 
@@ -65,6 +66,33 @@ def test_anthropic_sync(found: list[str]) -> None:
         with pytest.raises(anthropic.BadRequestError, match="toolu_1"):
             client.messages.create(model="claude-opus-4-5", max_tokens=9, messages=HI)
     assert found == ["anthropic"]
+
+
+def test_raised_through_anthropics_sdk(loop: Way) -> None:
+    """R15: with ``raise`` that SDK takes our error for a broken connection; it is the cause. Nothing is sent."""
+    anthropic = pytest.importorskip("anthropic")
+
+    async def main() -> Any:
+        http = guarded(transport=httpx2.MockTransport(nobody), on_violation="raise")
+        async with anthropic.AsyncAnthropic(api_key="x", http_client=http, max_retries=0) as client:
+            with pytest.raises(anthropic.APIConnectionError) as caught:
+                await client.messages.create(model="m", max_tokens=9, messages=HI)
+            return caught.value.__cause__
+
+    cause = under(loop, main)
+    assert isinstance(cause, RequestRefused)
+    assert cause.text == TEXT
+
+
+def test_raised_through_googles_sdk(found: list[str]) -> None:
+    """R15: that one lets it through as it is."""
+    genai = pytest.importorskip("google.genai")
+    http = guarded_sync(transport=httpx2.MockTransport(nobody), on_violation="raise")
+    client = genai.Client(api_key="x", http_options=genai.types.HttpOptions(httpx_client=http))
+    with pytest.raises(RequestRefused, match="toolu_1"):
+        client.models.generate_content(model="gemini-2.5-pro", contents="Hi.")
+    client.close()
+    assert found == ["gemini"]
 
 
 def test_anthropics_own_client_can_be_put_under_guard(loop: Way) -> None:

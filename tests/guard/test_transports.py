@@ -294,14 +294,23 @@ def test_a_stream_that_is_cancelled_is_closed(loop: Way) -> None:
     assert [(line["response"], line["end"]) for line in lines] == [("data: 1\n\n", "closed")]
 
 
-def test_a_stream_that_breaks() -> None:
+@pytest.mark.filterwarnings("ignore:Async generator '(httpx2|tests):ResourceWarning")
+def test_a_stream_that_breaks(loop: Way) -> None:
     """The caller sees the error as it was; the capture says that it broke."""
-    drip, lines = Drip(broken=True), list[Any]()
-    transport = Wire([streaming(drip)]).behind(capture=lines.append)
+    lines: list[Any] = []
+    guard = Guard(capture=lines.append)
+
+    async def main() -> None:
+        transport = GuardedTransport(httpx2.MockTransport(Wire([streaming(Drip(broken=True))])), guard)
+        async with httpx2.AsyncClient(transport=transport) as client:
+            with pytest.raises(httpx2.ReadError, match="cut"):
+                await client.send(posted(URL, SOUND))
+
+    under(loop, main)
+    transport = GuardedSyncTransport(httpx2.MockTransport(Wire([streaming(Drip(broken=True))])), guard)
     with httpx2.Client(transport=transport) as client, pytest.raises(httpx2.ReadError, match="cut"):
         client.send(posted(URL, SOUND))
-    assert drip.closed
-    assert [(line["status"], line["end"]) for line in lines] == [(200, "broken")]
+    assert [(line["status"], line["end"]) for line in lines] == [(200, "broken")] * 2
 
 
 def test_without_a_capture_a_good_response_is_not_touched() -> None:
@@ -311,17 +320,32 @@ def test_without_a_capture_a_good_response_is_not_touched() -> None:
     assert response.stream is drip
 
 
-def test_no_response_at_all() -> None:
-    """A connection that fails is told, and raised as it was."""
+def test_no_response_at_all(loop: Way) -> None:
+    """A connection that fails is told, and raised as it was; what is not ours fails untold."""
     lines: list[Any] = []
+    guard = Guard(capture=lines.append)
 
     def fails(request: httpx2.Request) -> httpx2.Response:
         raise httpx2.ConnectError("no route")
 
-    transport = GuardedSyncTransport(httpx2.MockTransport(fails), Guard(capture=lines.append))
-    with pytest.raises(httpx2.ConnectError, match="no route"):
-        transport.handle_request(posted(URL, SOUND))
-    assert [(line["status"], line["error"]) for line in lines] == [(None, "ConnectError: no route")]
+    inner = httpx2.MockTransport(fails)
+    for url in (URL, "https://api.openai.com/v1/files"):
+        with pytest.raises(httpx2.ConnectError, match="no route"):
+            GuardedSyncTransport(inner, guard).handle_request(posted(url, SOUND))
+
+        async def main(url: str = url) -> None:
+            with pytest.raises(httpx2.ConnectError, match="no route"):
+                await GuardedTransport(inner, guard).handle_async_request(posted(url, SOUND))
+
+        under(loop, main)
+    assert [(line["status"], line["error"]) for line in lines] == [(None, "ConnectError: no route")] * 2
+
+
+def test_a_dialect_that_nobody_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What wire does not know is not judged."""
+    monkeypatch.setattr("turnlock.guard.judge.DIALECTS", ("openai_chat",))
+    behind = Wire()
+    assert behind.behind().handle_request(posted(URL, BROKEN)).status_code == 200
 
 
 def test_closing_closes_what_sends(loop: Way) -> None:

@@ -37,16 +37,16 @@ _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "x-goog-reques
 class Recorder:
     """Tells the exchanges of one client. May be used from any thread."""
 
-    _tell: Callable[[Mapping[str, Any]], object] | None
-    _lines: Lines | None
+    _tell: Callable[[str], object]
     _failed: bool = field(init=False, default=False)
 
     @classmethod
     def to(cls, capture: Capture) -> Recorder:
         """One that tells it there."""
         if callable(capture):
-            return cls(capture, None)
-        return cls(None, Lines(Path(capture)))
+            return cls(lambda line: capture(msgspec.json.decode(line)))
+        lines = Lines(Path(capture))
+        return cls(lambda line: lines.append(line.encode()))
 
     def record(self, line: Mapping[str, Any], request: httpx2.Request) -> None:
         """Tell an exchange.
@@ -59,10 +59,7 @@ class Recorder:
             text = msgspec.json.encode(line).decode()
             for name in _KEYS:
                 text = without_keys(text, _credentials(request.headers.get(name, "")))
-            if self._lines is not None:
-                self._lines.append(text.encode())
-            elif self._tell is not None:
-                self._tell(msgspec.json.decode(text))
+            self._tell(text)
         except Exception as error:  # noqa: BLE001 - whatever it is, the request does not suffer for it
             if not self._failed:
                 self._failed = True

@@ -61,10 +61,8 @@ class Memory:
             return found
 
     def keep(self, request: httpx2.Request, answer: Answer) -> None:
-        """Remember a refusal, if it is one of the body."""
-        if answer.status not in REFUSED or len(answer.content) > LARGEST:
-            return
-        if any(words in answer.text.lower() for words in _PASSING):
+        """Remember an answer with a status of ``REFUSED``, if its words are about the body, too."""
+        if len(answer.content) > LARGEST or any(words in answer.text.lower() for words in _PASSING):
             return
         with self._lock:
             self._answers[_digest(request)] = answer
