@@ -69,7 +69,7 @@ def test_anthropic_sync(found: list[str]) -> None:
 
 
 def test_raised_through_anthropics_sdk(loop: Way) -> None:
-    """R15: with ``raise`` that SDK takes our error for a broken connection; it is the cause. Nothing is sent."""
+    """R15: with ``raise`` that SDK takes our error for a broken connection, and names it as the cause."""
     anthropic = pytest.importorskip("anthropic")
 
     async def main() -> Any:

@@ -130,8 +130,8 @@ def test_wrong_options() -> None:
 # ── R20 ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def refused(text: str = "No.", status: int = 400) -> httpx2.Response:
-    return httpx2.Response(status, json={"error": {"message": text}})
+def refused(text: str = "No.", status: int = 400, **more: str) -> httpx2.Response:
+    return httpx2.Response(status, json={"error": {"message": text, **more}})
 
 
 def again(
@@ -165,13 +165,15 @@ def test_the_same_bytes_are_refused_here() -> None:
     [
         refused("Your credit balance is too low to access the API."),
         refused("API key not valid. Please pass a valid API key."),
+        refused("Cannot fetch content from the provided URL."),
+        refused("Tool call validation failed.", code="tool_use_failed"),
         refused(status=429),
         refused(status=500),
         refused("x" * (LARGEST + 1)),
     ],
 )
 def test_what_may_pass_is_asked_again(answer: httpx2.Response) -> None:
-    """Money, keys and load are not the body's: the same bytes may leave once more."""
+    """Money, keys, load, other servers, the model: not the body's, so the same bytes may leave once more."""
     behind = Wire([answer])
     transport = behind.behind()
     assert again(transport)[1] is None
@@ -182,11 +184,13 @@ def test_the_answer_is_the_providers_own_also_when_it_was_compressed() -> None:
     """R20: what the caller reads the second time is what it read the first time."""
     content = gzip.compress(b'{"error":{"message":"No."}}')
     headers = {"content-encoding": "gzip", "content-type": "application/json", "x-request-id": "req_7"}
+    lines: list[Any] = []
     behind = Wire([httpx2.Response(400, headers=headers, stream=httpx2.ByteStream(content))])
-    with httpx2.Client(transport=behind.behind()) as client:
+    with httpx2.Client(transport=behind.behind(capture=lines.append)) as client:
         first, second = (client.send(posted(URL, SOUND)) for _ in range(2))
     assert first.json() == second.json() == {"error": {"message": "No."}}
     assert second.headers["x-request-id"] == "req_7"
+    assert [(line["status"], line["error"]) for line in lines] == [(400, first.json()), (None, first.json())]
     assert len(behind.arrived) == 1
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import httpx2
 import msgspec
@@ -163,8 +163,8 @@ class Exchange:
 
     def _refuse(self, refused: RequestRefused, answer: httpx2.Response) -> None:
         logger.info("refused here: %s", without_keys(str(refused)))
-        content = captured.said(answer.headers, answer.content if refused.rule != AGAIN else b"")
-        self._record(error=content or refused.text, refused=refused.rule)
+        said = captured.said(answer.headers, b"".join(cast(httpx2.ByteStream, answer.stream)))
+        self._record(error=said, refused=refused.rule)
         if self.guard.on_violation == "raise":
             raise refused
         self.answer = answer

@@ -21,8 +21,13 @@ _MATTERS = (
     *("authorization", "x-api-key", "x-goog-api-key", "api-key", "x-goog-user-project"),
     *("anthropic-version", "anthropic-beta", "openai-beta", "openai-organization", "openai-project"),
 )
-_PASSING = ("credit balance", "billing", "quota", "api key", "api_key", "rate limit", "location is not")
-"""What a 400 says that another day may answer: money, keys and places are not the body's."""
+_PASSING = (
+    *("credit balance", "billing", "quota", "api key", "api_key", "rate limit", "location is not"),
+    *("fetch", "download", "timeout", "timed out", "retry", "not ready", "not found", "overloaded"),
+    *("tool_use_failed", "failed_generation"),  # Groq: what its model said did not fit; recorded
+)
+"""Words of an answer that another try may change: money, keys, places; what the provider had to get from
+elsewhere; and what the model did. Better one request too many than a body that can never leave."""
 
 
 @frozen
