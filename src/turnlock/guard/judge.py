@@ -230,7 +230,7 @@ def _readable(request: httpx2.Request) -> bool:
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     return (
         request.method == "POST"
-        and "content-encoding" not in request.headers
+        and request.headers.get("content-encoding", "identity") == "identity"
         and (kind == "application/json" or kind.endswith("+json"))
     )
 
