@@ -19,10 +19,10 @@ import openai
 from attrs import define, evolve, field
 from openai import AsyncOpenAI
 
+from turnlock._secrets import hiding
 from turnlock.engine import Finish, Trouble
 from turnlock.errors import ModelError
 from turnlock.models.base import Request, Response, Sink, Usage
-from turnlock.models.secrets import hiding
 from turnlock.models.stream import Answer, lost, read_answer
 from turnlock.wire import Settings, ToolSpec
 from turnlock.wire.common.jsontext import mended
