@@ -23,6 +23,7 @@ ROOMS = {
     "strict": set(),
     "explore": {"engine", "machines", "wire", "strict"},
     "diagrams": {"engine", "machines"},
+    "reports": {"engine", "wire", "journal"},
     "hosts": {"engine", "machines", "wire", "journal", "models", "tools", "runtime"},
     "testing": {"engine", "models", "tools", "runtime", "hosts", "strict", "explore"},
     "cli": {
@@ -36,6 +37,7 @@ ROOMS = {
         "strict",
         "explore",
         "diagrams",
+        "reports",
         "hosts",
         "testing",
     },

@@ -1,0 +1,187 @@
+"""Claude Code sessions: one line per block of an answer, per message of the user, per note of the program.
+
+The history is the order of the lines. Each line names a parent, but the tree forks at parallel calls, so it
+is not followed. Lines of one answer share the message's id and are one message; results of its first calls
+may stand between them. Lines that are no message (summaries, progress, snapshots, system notes) are passed
+over. A compaction boundary begins a new history. An answer that the program wrote itself about an API error
+is no answer of the model: it is the verdict on the request before it.
+
+Sidechains are conversations of their own: by agent id, in older files by the line that they begin with.
+Calls that the file leaves open were closed on the way out (``filling.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+from attrs import define, field
+
+from turnlock.reports.readers import source
+from turnlock.reports.readers.filling import fill_anthropic
+from turnlock.reports.readers.form import Implied, Recording, Unreadable
+from turnlock.reports.readers.growing import History
+from turnlock.reports.readers.shapes import key_of
+from turnlock.reports.readers.verdicts import refusal
+
+FORMAT = "claude_code"
+
+_TYPES = frozenset(
+    {"user", "assistant", "summary", "system", "file-history-snapshot", "progress", "queue-operation"}
+)
+_NOTES = frozenset({"leafUuid", "messageId", "sessionId"})
+_SIDE = b'"isSidechain"'
+_ERROR_MODEL = "<synthetic>"
+
+
+def matches(first: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether lines are those of a session."""
+    return any(
+        each.get("type") in _TYPES and (_is_message(each.get("message")) or not _NOTES.isdisjoint(each))
+        for each in first
+    )
+
+
+def _is_message(value: object) -> bool:
+    return isinstance(value, Mapping) and "content" in value
+
+
+def recordings(path: Path, dialect: str) -> list[Recording]:
+    """The main conversation, then the sidechains in the order in which they begin."""
+    sides = _sidechains(path)
+    skipped = frozenset(line for lines in sides.values() for line in lines)
+
+    def main(first: int, problems: list[Unreadable]) -> Iterator[Implied]:
+        return _read(source.lines(path, problems, skip=skipped), dialect, first)
+
+    found = [Recording(FORMAT, dialect, read=main)]
+    for name, lines in sides.items():
+        only = frozenset(lines)
+
+        def side(first: int, problems: list[Unreadable], only: frozenset[int] = only) -> Iterator[Implied]:
+            return _read(source.lines(path, problems, only=only), dialect, first)
+
+        found.append(Recording(FORMAT, dialect, name, read=side, before=found[-1]))
+    return found
+
+
+def _sidechains(path: Path) -> dict[str, list[int]]:
+    """The lines of each sidechain, by its name."""
+    sides: dict[str, list[int]] = {}
+    chain: dict[str, str] = {}  # of a line of a sidechain: the sidechain
+    with path.open("rb") as stream:
+        for number, raw in enumerate(stream, 1):
+            if _SIDE not in raw:
+                continue
+            try:
+                line = source.decode(raw.strip())
+            except source.NotJson:
+                continue
+            if not isinstance(line, dict) or line.get("isSidechain") is not True:
+                continue
+            uuid, agent = line.get("uuid"), line.get("agentId")
+            name = agent if isinstance(agent, str) else chain.get(str(line.get("parentUuid")), str(uuid))
+            if isinstance(uuid, str):
+                chain[uuid] = name
+            sides.setdefault(name, []).append(number)
+    return sides
+
+
+def _read(entries: Iterator[tuple[int, dict[str, Any]]], dialect: str, first: int) -> Iterator[Implied]:
+    session = _Session(History(first, dialect, key_of(dialect), filling=fill_anthropic))
+    for line, entry in entries:
+        yield from session.take(line, entry)
+    yield from session.end()
+
+
+@define(eq=False)
+class _Session:
+    history: History
+    seen: set[str] = field(init=False, factory=set)  # lines that a resumed session has copied stand twice
+    answer: str | None = field(init=False, default=None)  # the id of the message that is being answered
+    message: dict[str, Any] | None = field(init=False, default=None)  # the same, as a row
+    answering: bool = field(init=False, default=False)  # the last row was the model's
+    refused: Implied | None = field(init=False, default=None)  # it may be the last request of the file
+
+    def take(self, line: int, entry: Mapping[str, Any]) -> Iterator[Implied]:
+        kind = entry.get("type")
+        if kind == "system" and entry.get("subtype") == "compact_boundary":
+            yield from self.replaced()
+            return
+        message = entry.get("message")
+        if kind not in {"user", "assistant"} or not isinstance(message, Mapping):
+            return
+        uuid = entry.get("uuid")
+        if isinstance(uuid, str):
+            if uuid in self.seen:
+                return
+            self.seen.add(uuid)
+        if kind == "user":
+            yield from self.by_user(entry, message)
+        elif entry.get("isApiErrorMessage"):
+            yield from self.flush()
+            if len(self.history):
+                self.refused = self.history.refused(line, refusal(_text(message)))
+                self.answer = self.message = None
+                self.answering = False
+        elif message.get("model") != _ERROR_MODEL:
+            yield from self.by_model(line, message)
+
+    def by_user(self, entry: Mapping[str, Any], message: Mapping[str, Any]) -> Iterator[Implied]:
+        if entry.get("isVisibleInTranscriptOnly") and not entry.get("isCompactSummary"):
+            return
+        if entry.get("isCompactSummary") and len(self.history):
+            yield from self.replaced()
+        yield from self.flush()
+        self.answering = False
+        self.history.add({"role": "user", "content": message.get("content")})
+
+    def by_model(self, line: int, message: Mapping[str, Any]) -> Iterator[Implied]:
+        yield from self.flush()
+        answer = message.get("id")
+        name = answer if isinstance(answer, str) else None
+        same = self.answering if name is None else name == self.answer
+        if same and self.message is not None:
+            if name is not None:
+                self.message["content"] = [*_blocks(self.message), *_blocks(message)]
+                self.answering = True
+                return
+        else:
+            model = message.get("model")
+            if isinstance(model, str) and self.history.envelope.get("model") != model:
+                self.history.envelope = {**self.history.envelope, "model": model}
+            yield from self.history.answered(line)
+        self.answer, self.answering = name, True
+        self.message = {"role": "assistant", "content": message.get("content")}
+        self.history.add(self.message)
+
+    def replaced(self) -> Iterator[Implied]:
+        yield from self.flush()
+        self.answer = self.message = None
+        self.answering = False
+        self.history.replace(())
+
+    def flush(self) -> Iterator[Implied]:
+        """A refused request was not the last one."""
+        if self.refused is not None:
+            yield self.refused
+            self.refused = None
+
+    def end(self) -> Iterator[Implied]:
+        if self.refused is not None:
+            yield attrs.evolve(self.refused, next=True)
+        else:
+            yield from self.history.upcoming()
+
+
+def _blocks(message: Mapping[str, Any]) -> list[Any]:
+    content = message.get("content")
+    if isinstance(content, list):
+        return content
+    return [{"type": "text", "text": content}] if isinstance(content, str) else []
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    return "".join(str(block.get("text", "")) for block in _blocks(message) if isinstance(block, Mapping))
