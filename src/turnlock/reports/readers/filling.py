@@ -24,6 +24,8 @@ Filled = tuple[int, list[Row]]
 
 def fill_responses(tail: Sequence[Row]) -> Filled | None:
     """Codex: an output directly behind each call that has none; outputs of no call are left out."""
+    if _is_closed(tail):
+        return None
     calls: dict[str, Shape] = {}
     answered: set[str] = set()
     wrong: set[int] = set()
@@ -37,8 +39,6 @@ def fill_responses(tail: Sequence[Row]) -> Filled | None:
             else:
                 answered.add(output)
     unanswered = calls.keys() - answered
-    if not unanswered and not wrong:
-        return None
     rows: list[Row] = []
     for at, item in enumerate(tail):
         if at in wrong:
@@ -48,6 +48,23 @@ def fill_responses(tail: Sequence[Row]) -> Filled | None:
             rows.append(_aborted(call[1], call[0]))
             unanswered = unanswered - {call[0]}
     return _kept(tail, rows)
+
+
+def _is_closed(tail: Sequence[Row]) -> bool:
+    """Whether each call has one output behind it, and each output its call: as it nearly always is."""
+    waiting: dict[str, Shape] = {}
+    for item in tail:
+        kind = item.get("type")
+        if kind.__class__ is not str:
+            continue
+        if kind in BY_CALL:
+            if (call := _call(item)) is not None:
+                waiting[call[0]] = call[1]
+        elif kind in BY_OUTPUT and (output := _output(item)) is not None:
+            asked = waiting.pop(output, None)
+            if asked is None or kind not in asked.accepts:
+                return False
+    return not waiting
 
 
 def _call(item: Row) -> tuple[str, Shape] | None:
@@ -81,6 +98,8 @@ def _aborted(shape: Shape, call_id: str) -> Row:
 
 def fill_anthropic(tail: Sequence[Row]) -> Filled | None:
     """Claude Code: each run of assistant messages gets its results first in what follows it, once each."""
+    if _is_paired(tail):
+        return None
     results = {
         block["tool_use_id"]: block
         for message in reversed(tail)
@@ -88,7 +107,6 @@ def fill_anthropic(tail: Sequence[Row]) -> Filled | None:
         if block.get("type") == "tool_result" and isinstance(block.get("tool_use_id"), str)
     }
     rows: list[Row] = []
-    sound = True
     waiting: list[str] = []
     for by_model, run in _runs(tail):
         if by_model:
@@ -99,35 +117,37 @@ def fill_anthropic(tail: Sequence[Row]) -> Filled | None:
                 for block in _blocks(message)
                 if block.get("type") == "tool_use" and isinstance(block.get("id"), str)
             ]
-            continue
-        if _answers(run, waiting):
-            rows += run
         else:
-            sound = False
-            rows += _answered(run, waiting, results)
-        waiting = []
-    if waiting:
-        sound = False
-        rows += _answered((), waiting, results)
-    return None if sound else _kept(tail, rows)
+            rows += run if _is_paired(run, waiting) else _answered(run, waiting, results)
+            waiting = []
+    rows += _answered((), waiting, results)
+    return _kept(tail, rows)
 
 
-def _answers(run: Sequence[Row], calls: Sequence[str]) -> bool:
-    """Whether these messages begin with one result for each call, and hold no other."""
-    seen: list[object] = []
-    other = False
-    for message in run:
+def _is_paired(tail: Sequence[Row], calls: Sequence[str] = ()) -> bool:
+    """Whether each run of answers is followed by its results, first and once each: as it nearly always is."""
+    waiting = set(calls)
+    behind = False  # the message before was not the model's
+    begun = False  # this run of messages has something else than results
+    for message in tail:
         content = message.get("content")
-        if isinstance(content, str):
-            other = True
-        for block in _blocks(message):
-            if block.get("type") == "tool_result":
-                if other:
-                    return False
-                seen.append(block.get("tool_use_id"))
+        by_model = message.get("role") == "assistant"
+        if by_model and behind and waiting:
+            return False
+        behind = not by_model
+        begun = behind and (begun or content.__class__ is not list)
+        for block in content if content.__class__ is list else ():
+            kind = block.get("type") if block.__class__ is dict else None
+            if by_model:
+                if kind == "tool_use" and isinstance(block.get("id"), str):
+                    waiting.add(block["id"])
+            elif kind != "tool_result":
+                begun = True
+            elif begun or block.get("tool_use_id") not in waiting:
+                return False
             else:
-                other = True
-    return len(seen) == len(calls) and set(seen) == set(calls)
+                waiting.discard(block["tool_use_id"])
+    return not waiting
 
 
 def _answered(run: Sequence[Row], calls: Sequence[str], results: Mapping[str, Row]) -> Iterator[Row]:
@@ -153,7 +173,7 @@ def _answered(run: Sequence[Row], calls: Sequence[str], results: Mapping[str, Ro
 
 
 def _is_result(block: object) -> bool:
-    return isinstance(block, Mapping) and block.get("type") == "tool_result"
+    return isinstance(block, dict) and block.get("type") == "tool_result"
 
 
 def _runs(rows: Iterable[Row]) -> Iterator[tuple[bool, list[Row]]]:
@@ -172,7 +192,7 @@ def _runs(rows: Iterable[Row]) -> Iterator[tuple[bool, list[Row]]]:
 def _blocks(message: Row) -> Iterator[Row]:
     content = message.get("content")
     if isinstance(content, list):
-        yield from (block for block in content if isinstance(block, Mapping))
+        yield from (block for block in content if isinstance(block, dict))
 
 
 def _kept(tail: Sequence[Row], rows: list[Row]) -> Filled:

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 from attrs import define, field, frozen
 
+from turnlock._value import value
+
 Row: TypeAlias = Mapping[str, Any]
 """A message, an item or a content, as it stands in a body."""
 
@@ -43,7 +45,7 @@ class Verdict:
 ANSWERED = Verdict(accepted=True)
 
 
-@frozen
+@value
 class Implied:
     """One request that a file holds or implies.
 

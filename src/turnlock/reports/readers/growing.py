@@ -10,9 +10,10 @@ would be sent next is what the file holds, because whoever goes on from the file
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import attrs
 from attrs import define, field
 
 from turnlock.reports.readers.form import ANSWERED, Implied, Row, Verdict
@@ -32,6 +33,7 @@ class History:
         key: The field of the body that holds them.
         envelope: What the body holds beside them; replaced, never changed, because requests keep it.
         filling: What the agent does to its history when it sends.
+        ready: Requests that are told and not handed out.
     """
 
     index: int
@@ -39,6 +41,8 @@ class History:
     key: str
     envelope: Mapping[str, Any] = field(factory=dict)
     filling: Filling | None = None
+    ready: list[Implied] = field(init=False, factory=list)
+    _refused: Implied | None = field(init=False, default=None)  # it may be the last one of the file
     _sent: list[Row] = field(init=False, factory=list)
     _held: list[Row] | None = field(init=False, default=None)  # None while the file holds what was sent
     _parted: int = field(init=False, default=0)  # the first row in which the two differ
@@ -56,12 +60,15 @@ class History:
 
     def add(self, row: Row) -> None:
         """A row is appended."""
+        if self._refused is not None:
+            self._not_last()
         self._sent.append(row)
         if self._held is not None:
             self._held.append(row)
 
     def replace(self, rows: Sequence[Row], same: int = 0) -> None:
         """The history is another one; its first ``same`` rows are those that were sent."""
+        self._not_last()
         if self._held is not None:
             same = min(same, self._parted)
         self._sent = list(rows)
@@ -70,28 +77,43 @@ class History:
         self._fresh = min(self._fresh, same)
         self._answered = min(self._answered, same)
 
-    def answered(self, line: int | None) -> Iterator[Implied]:
-        """The request that the model answered at this line; none when the file does not hold its rows."""
+    def answered(self, line: int | None) -> None:
+        """The model answered at this line. Of a request whose rows the file does not hold nothing is said."""
+        self._not_last()
         if not self._sent:
             return
         filled = self.filling(self._sent[self._answered :]) if self.filling is not None else None
         if filled is not None:
             stays, tail = filled
             self._part(self._answered + stays, tail)
-        request = self._request(self._sent, line, ANSWERED)
+        self.ready.append(self._request(self._sent, line, ANSWERED))
         self._answered = len(self._sent)
-        yield request
 
-    def refused(self, line: int | None, verdict: Verdict) -> Implied:
-        """The request that was refused; the file says so at this line."""
-        return self._request(self._sent, line, verdict)
+    def refused(self, line: int | None, verdict: Verdict) -> None:
+        """The provider refused the request; the file says so at this line."""
+        self._not_last()
+        if self._sent:
+            self._refused = self._request(self._sent, line, verdict)
 
-    def upcoming(self) -> Iterator[Implied]:
-        """What would be sent next; nothing when there are no rows."""
-        if self._held is not None:
-            self._fresh = min(self._fresh, self._parted)
-        if self.rows:
-            yield self._request(self.rows, None, None, following=True)
+    def end(self) -> None:
+        """The file is read: what would be sent next is what it holds, or what was refused last."""
+        if self._refused is not None:
+            self._refused = attrs.evolve(self._refused, next=True)
+            self._not_last()
+        elif self.rows:
+            if self._held is not None:
+                self._fresh = min(self._fresh, self._parted)
+            self.ready.append(self._request(self.rows, None, None, following=True))
+
+    def hand_out(self) -> list[Implied]:
+        """The requests that are told, once."""
+        ready, self.ready = self.ready, []
+        return ready
+
+    def _not_last(self) -> None:
+        if self._refused is not None:
+            self.ready.append(self._refused)
+            self._refused = None
 
     def _part(self, at: int, tail: list[Row]) -> None:
         if self._held is None:

@@ -19,6 +19,8 @@ _BLANK = b" \t\r\n\0"  # a file that was being written when the machine died may
 _MARK = b"\xef\xbb\xbf"
 _LOOK = 1 << 16
 _HEAD = 40
+_NOTHING = object()
+_strict = msgspec.json.Decoder().decode
 
 Problems = list[Unreadable]
 
@@ -34,7 +36,7 @@ def decode(raw: bytes) -> Any:  # noqa: ANN401  # JSON can be anything
         NotJson: They are not JSON.
     """
     try:
-        return msgspec.json.decode(raw)
+        return _strict(raw)
     except (ValueError, RecursionError) as strict:
         # Other writers are looser: NaN, half of a surrogate pair. Python's own reader takes them.
         try:
@@ -58,21 +60,29 @@ def lines(
         for number, raw in enumerate(stream, 1):
             if number in skip or (only is not None and number not in only):
                 continue
-            line = raw.strip(_BLANK)
-            if number == 1:
-                line = line.removeprefix(_MARK)
-            if not line:
-                continue
             try:
-                value = decode(line)
-            except NotJson as error:
-                torn = "" if raw.endswith(b"\n") else "the last line is torn: "
-                problems.append(Unreadable(number, f"{torn}it is not JSON: {error}"))
-                continue
-            if isinstance(value, dict):
+                value = _strict(raw)
+            except (ValueError, RecursionError):
+                value = _loose(number, raw, problems)
+            if value.__class__ is dict:
                 yield number, value
-            else:
+            elif value is not _NOTHING:
                 problems.append(Unreadable(number, "it is not a JSON object"))
+
+
+def _loose(number: int, raw: bytes, problems: Problems) -> Any:  # noqa: ANN401  # JSON can be anything
+    """The value of a line that is not plain JSON: blank, padded, or broken."""
+    line = raw.strip(_BLANK)
+    if number == 1:
+        line = line.removeprefix(_MARK)
+    if not line:
+        return _NOTHING
+    try:
+        return decode(line)
+    except NotJson as error:
+        torn = "" if raw.endswith(b"\n") else "the last line is torn: "
+        problems.append(Unreadable(number, f"{torn}it is not JSON: {error}"))
+        return _NOTHING
 
 
 def whole(path: Path) -> Any:  # noqa: ANN401  # JSON can be anything

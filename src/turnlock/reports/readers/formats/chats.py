@@ -110,11 +110,13 @@ def _openhands(value: Any, history: History, _problems: list[Unreadable]) -> Ite
     response = value.get("response")
     choices = response.get("choices") if isinstance(response, Mapping) else None
     if isinstance(choices, list) and choices:
-        yield from history.answered(None)
+        history.answered(None)
+        yield from history.hand_out()
         answer = choices[0].get("message") if isinstance(choices[0], Mapping) else None
         if isinstance(answer, Mapping):
             history.add({name: said for name, said in answer.items() if said is not None})
-    yield from history.upcoming()
+    history.end()
+    yield from history.hand_out()
 
 
 def _gemini_cli(value: Any, history: History, _problems: list[Unreadable]) -> Iterator[Implied]:  # noqa: ANN401
@@ -124,7 +126,8 @@ def _gemini_cli(value: Any, history: History, _problems: list[Unreadable]) -> It
         if message.get("type") == "user":
             history.add({"role": "user", "parts": _parts(message.get("content"))})
         elif message.get("type") == "gemini":
-            yield from history.answered(None)
+            history.answered(None)
+            yield from history.hand_out()
             calls = [call for call in _list(message.get("toolCalls")) if isinstance(call, Mapping)]
             parts = _parts(message.get("content"))
             parts += [{"functionCall": _named(call, "args")} for call in calls]
@@ -133,7 +136,8 @@ def _gemini_cli(value: Any, history: History, _problems: list[Unreadable]) -> It
             results = [part for call in calls for part in _results(call)]
             if results:
                 history.add({"role": "user", "parts": results})
-    yield from history.upcoming()
+    history.end()
+    yield from history.hand_out()
 
 
 def _named(call: Mapping[str, Any], *fields: str) -> dict[str, Any]:
@@ -155,9 +159,11 @@ def _conversation(messages: Iterable[object], history: History) -> Iterator[Impl
         if not isinstance(message, Mapping):
             continue
         if message.get("role") == "assistant":
-            yield from history.answered(None)
+            history.answered(None)
+            yield from history.hand_out()
         history.add(message)
-    yield from history.upcoming()
+    history.end()
+    yield from history.hand_out()
 
 
 def _list(value: object) -> list[Any]:

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import attrs
 from attrs import define, field
 
 from turnlock.reports.readers import source
@@ -90,10 +89,14 @@ def _sidechains(path: Path) -> dict[str, list[int]]:
 
 
 def _read(entries: Iterator[tuple[int, dict[str, Any]]], dialect: str, first: int) -> Iterator[Implied]:
-    session = _Session(History(first, dialect, key_of(dialect), filling=fill_anthropic))
+    history = History(first, dialect, key_of(dialect), filling=fill_anthropic)
+    session = _Session(history)
     for line, entry in entries:
-        yield from session.take(line, entry)
-    yield from session.end()
+        session.take(line, entry)
+        if history.ready:
+            yield from history.hand_out()
+    history.end()
+    yield from history.hand_out()
 
 
 @define(eq=False)
@@ -103,77 +106,62 @@ class _Session:
     answer: str | None = field(init=False, default=None)  # the id of the message that is being answered
     message: dict[str, Any] | None = field(init=False, default=None)  # the same, as a row
     answering: bool = field(init=False, default=False)  # the last row was the model's
-    refused: Implied | None = field(init=False, default=None)  # it may be the last request of the file
 
-    def take(self, line: int, entry: Mapping[str, Any]) -> Iterator[Implied]:
+    def take(self, line: int, entry: dict[str, Any]) -> None:
         kind = entry.get("type")
         if kind == "system" and entry.get("subtype") == "compact_boundary":
-            yield from self.replaced()
+            self.replace()
             return
         message = entry.get("message")
-        if kind not in {"user", "assistant"} or not isinstance(message, Mapping):
+        if (kind != "user" and kind != "assistant") or message.__class__ is not dict:  # noqa: PLR1714  # hot
             return
         uuid = entry.get("uuid")
-        if isinstance(uuid, str):
+        if uuid.__class__ is str:
             if uuid in self.seen:
                 return
             self.seen.add(uuid)
         if kind == "user":
-            yield from self.by_user(entry, message)
+            self.by_user(entry, message)
         elif entry.get("isApiErrorMessage"):
-            yield from self.flush()
-            if len(self.history):
-                self.refused = self.history.refused(line, refusal(_text(message)))
-                self.answer = self.message = None
-                self.answering = False
+            self.history.refused(line, refusal(_text(message)))
+            self.rest()
         elif message.get("model") != _ERROR_MODEL:
-            yield from self.by_model(line, message)
+            self.by_model(line, message)
 
-    def by_user(self, entry: Mapping[str, Any], message: Mapping[str, Any]) -> Iterator[Implied]:
-        if entry.get("isVisibleInTranscriptOnly") and not entry.get("isCompactSummary"):
+    def by_user(self, entry: dict[str, Any], message: dict[str, Any]) -> None:
+        if entry.get("isCompactSummary"):
+            if len(self.history):
+                self.replace()
+        elif entry.get("isVisibleInTranscriptOnly"):
             return
-        if entry.get("isCompactSummary") and len(self.history):
-            yield from self.replaced()
-        yield from self.flush()
         self.answering = False
         self.history.add({"role": "user", "content": message.get("content")})
 
-    def by_model(self, line: int, message: Mapping[str, Any]) -> Iterator[Implied]:
-        yield from self.flush()
+    def by_model(self, line: int, message: dict[str, Any]) -> None:
         answer = message.get("id")
         name = answer if isinstance(answer, str) else None
-        same = self.answering if name is None else name == self.answer
-        if same and self.message is not None:
+        if self.message is not None and (self.answering if name is None else name == self.answer):
+            self.answering = True
             if name is not None:
                 self.message["content"] = [*_blocks(self.message), *_blocks(message)]
-                self.answering = True
                 return
         else:
             model = message.get("model")
             if isinstance(model, str) and self.history.envelope.get("model") != model:
                 self.history.envelope = {**self.history.envelope, "model": model}
-            yield from self.history.answered(line)
+            self.history.answered(line)
         self.answer, self.answering = name, True
         self.message = {"role": "assistant", "content": message.get("content")}
         self.history.add(self.message)
 
-    def replaced(self) -> Iterator[Implied]:
-        yield from self.flush()
-        self.answer = self.message = None
-        self.answering = False
+    def replace(self) -> None:
+        self.rest()
         self.history.replace(())
 
-    def flush(self) -> Iterator[Implied]:
-        """A refused request was not the last one."""
-        if self.refused is not None:
-            yield self.refused
-            self.refused = None
-
-    def end(self) -> Iterator[Implied]:
-        if self.refused is not None:
-            yield attrs.evolve(self.refused, next=True)
-        else:
-            yield from self.history.upcoming()
+    def rest(self) -> None:
+        """What follows belongs to another answer."""
+        self.answer = self.message = None
+        self.answering = False
 
 
 def _blocks(message: Mapping[str, Any]) -> list[Any]:

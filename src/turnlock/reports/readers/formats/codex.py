@@ -19,7 +19,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import attrs
 from attrs import define, field
 
 from turnlock.reports.readers import source
@@ -44,6 +43,7 @@ _BY_MODEL = frozenset(
         "web_search_call",
     }
 )
+_BETWEEN = ("task_started", "turn_started", "turn_aborted")
 _LEFT_OUT = frozenset({"id", "metadata", "internal_chat_message_metadata_passthrough"})
 _CONTEXT = (
     "<environment_context>",
@@ -73,45 +73,47 @@ def _is_meta(line: Mapping[str, Any]) -> bool:
 def read(path: Path, dialect: str, first: int, problems: list[Unreadable]) -> Iterator[Implied]:
     """The requests of a rollout."""
     history = History(first, dialect, key_of(dialect), {"store": False}, fill_responses)
-    session = _Rollout(history)
+    rollout = _Rollout(history)
     for line, entry in source.lines(path, problems):
-        yield from session.take(line, entry)
-    yield from session.end()
+        rollout.take(line, entry)
+        if history.ready:
+            yield from history.hand_out()
+    history.end()
+    yield from history.hand_out()
 
 
 @define(eq=False)
 class _Rollout:
     history: History
     answering: bool = field(init=False, default=False)  # the last item was the model's
-    refused: Implied | None = field(init=False, default=None)  # it may be the last request of the file
 
-    def take(self, line: int, entry: Mapping[str, Any]) -> Iterator[Implied]:
+    def take(self, line: int, entry: dict[str, Any]) -> None:
         payload = entry.get("payload")
         kind = entry.get("type")
-        if not isinstance(payload, Mapping):
+        if payload.__class__ is not dict:
             if "payload" not in entry:
-                yield from self.flat(line, entry)
+                self.flat(line, entry)
         elif kind == "response_item":
-            yield from self.item(line, payload)
+            self.item(line, payload)
         elif kind == "event_msg":
-            yield from self.event(line, payload)
+            self.event(line, payload)
         elif kind == "turn_context":
             self.answering = False
             self.says(model=payload.get("model"))
         elif kind == "session_meta":
             self.meta(payload)
         elif kind == "compacted":
-            yield from self.compact(payload)
+            self.compact(payload)
 
-    def flat(self, line: int, entry: Mapping[str, Any]) -> Iterator[Implied]:
+    def flat(self, line: int, entry: dict[str, Any]) -> None:
         if _is_meta(entry):
             self.meta(entry)
         elif "record_type" not in entry and ("type" in entry or "role" in entry):
-            yield from self.item(line, entry)
+            self.item(line, entry)
 
-    def meta(self, payload: Mapping[str, Any]) -> None:
+    def meta(self, payload: dict[str, Any]) -> None:
         base = payload.get("base_instructions")
-        text = base.get("text") if isinstance(base, Mapping) else payload.get("instructions")
+        text = base.get("text") if isinstance(base, dict) else payload.get("instructions")
         self.says(instructions=text)
 
     def says(self, **fields: object) -> None:
@@ -119,59 +121,42 @@ class _Rollout:
         if any(self.history.envelope.get(name) != value for name, value in new.items()):
             self.history.envelope = {**self.history.envelope, **new}
 
-    def item(self, line: int, payload: Mapping[str, Any]) -> Iterator[Implied]:
+    def item(self, line: int, payload: dict[str, Any]) -> None:
         kind = item_type(payload)
         if kind in _NOT_SENT:
             return
-        if self.refused is not None:
-            yield self.refused
-            self.refused = None
         if kind in _BY_MODEL or (kind == "message" and payload.get("role") == "assistant"):
             if not self.answering:
-                yield from self.history.answered(line)
+                self.history.answered(line)
             self.answering = True
         elif payload.get("execution") != "server":
             self.answering = False
         self.history.add(_as_sent(payload))
 
-    def event(self, line: int, payload: Mapping[str, Any]) -> Iterator[Implied]:
+    def event(self, line: int, payload: dict[str, Any]) -> None:
         kind = payload.get("type")
-        if kind in {"task_started", "turn_started", "turn_aborted"}:
+        if kind in _BETWEEN:
             self.answering = False
-        elif kind == "error" and not self.answering and len(self.history):
+        elif kind == "error" and not self.answering:
             verdict = refusal(str(payload.get("message")))
             if verdict.status is not None:
-                if self.refused is not None:
-                    yield self.refused
-                self.refused = self.history.refused(line, verdict)
+                self.history.refused(line, verdict)
         elif kind == "thread_rolled_back":
-            yield from self.changed(_rolled_back(self.history.rows, payload.get("num_turns")))
+            self.replace(_rolled_back(self.history.rows, payload.get("num_turns")))
 
-    def compact(self, payload: Mapping[str, Any]) -> Iterator[Implied]:
+    def compact(self, payload: dict[str, Any]) -> None:
         new = payload.get("replacement_history")
         if isinstance(new, list):
-            rows = [
-                _as_sent(item)
-                for item in new
-                if isinstance(item, Mapping) and item_type(item) not in _NOT_SENT
-            ]
+            items = [item for item in new if isinstance(item, dict)]
+            self.replace([_as_sent(item) for item in items if item_type(item) not in _NOT_SENT])
         else:
             rows = [row for row in self.history.rows if _by_user(row)]
-            rows.append({"type": "message", "role": "user", "content": _text(payload.get("message"))})
-        yield from self.changed(rows)
+            summary = {"type": "message", "role": "user", "content": _text(payload.get("message"))}
+            self.replace([*rows, summary])
 
-    def changed(self, rows: Sequence[Row]) -> Iterator[Implied]:
-        if self.refused is not None:
-            yield self.refused
-            self.refused = None
+    def replace(self, rows: Sequence[Row]) -> None:
         self.answering = False
         self.history.replace(rows)
-
-    def end(self) -> Iterator[Implied]:
-        if self.refused is not None:
-            yield attrs.evolve(self.refused, next=True)
-        else:
-            yield from self.history.upcoming()
 
 
 def _as_sent(payload: Mapping[str, Any]) -> Row:
@@ -194,7 +179,7 @@ def _by_user(row: Row) -> bool:
         return False
     content = row.get("content")
     parts = content if isinstance(content, list) else ()
-    text = next((part.get("text") for part in parts if isinstance(part, Mapping)), content)
+    text = next((part.get("text") for part in parts if isinstance(part, dict)), content)
     return not (isinstance(text, str) and text.lstrip().startswith(_CONTEXT))
 
 

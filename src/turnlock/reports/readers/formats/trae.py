@@ -17,8 +17,6 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-import attrs
-
 from turnlock.reports.readers.form import Implied, Row, Unreadable
 from turnlock.reports.readers.growing import History
 from turnlock.reports.readers.shapes import ANTHROPIC, CHAT, RESPONSES, family, key_of
@@ -62,7 +60,8 @@ def read(value: Mapping[str, Any], dialect: str, first: int, problems: list[Unre
         if number and any(message.get("role") == "system" for message in said):
             history.replace(())  # a client that sends the whole history each time
         _add(history, said, write)
-        yield from history.answered(None)
+        history.answered(None)
+        yield from history.hand_out()
         for row in write(_answer(_dict(interaction.get("response")))):
             history.add(row)
     steps = _dicts(value.get("agent_steps"))
@@ -70,16 +69,14 @@ def read(value: Mapping[str, Any], dialect: str, first: int, problems: list[Unre
     left = _dicts(last.get("llm_messages"))
     if last.get("error") and not last.get("llm_response"):
         _add(history, left, write)
-        yield attrs.evolve(history.refused(None, refusal(str(last["error"]))), next=True)
-        return
-    # A run that is done keeps the messages that it has sent; so does one whose last step is not written.
-    if (
-        len(steps) == len(interactions)
-        and interactions
-        and left != _dicts(interactions[-1].get("input_messages"))
-    ):
-        _add(history, left, write)
-    yield from history.upcoming()
+        history.refused(None, refusal(str(last["error"])))
+    else:
+        # A run that is done keeps the messages that it has sent; so does one whose last step is not written.
+        sent = _dicts(interactions[-1].get("input_messages")) if interactions else []
+        if len(steps) == len(interactions) and left != sent:
+            _add(history, left, write)
+    history.end()
+    yield from history.hand_out()
 
 
 def _add(
