@@ -67,7 +67,7 @@ class Implied:
 
     index: int
     envelope: Mapping[str, Any]
-    rows: Sequence[Row]
+    rows: Sequence[Row] = field(repr=False)
     length: int
     fresh: int
     line: int | None

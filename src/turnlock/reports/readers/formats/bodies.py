@@ -101,7 +101,7 @@ def _request(value: object, dialect: str, index: int, line: int | None = None) -
     if not isinstance(value, Mapping):
         return None, "it is no request body"
     if not found:
-        return None, "it is no request body: it has no input, messages or contents"
+        return None, "it is no request body: it has no input, messages or contents, and is no message"
     key = key_of(found)
     rows = value.get(key)
     envelope = dict(value)
