@@ -106,6 +106,7 @@ def test_a_wrapper_says_what_became_of_its_body(tmp_path: Path) -> None:
         {"dialect": "openai_responses", "status": 400, "error": error, "body": {"input": [output("a")]}},
         {"dialect": "mistral+hosted", "status": 400, "error": {"message": "no"}, "body": {"messages": PLAIN}},
         {"body": {"input": [output("a")]}, "open_calls": ["a"]},
+        {"status": None, "error": "ConnectError: refused", "body": {"input": "Look."}},
     )
     found = requests(path)
     assert [each.verdict for each in found] == [
@@ -113,12 +114,10 @@ def test_a_wrapper_says_what_became_of_its_body(tmp_path: Path) -> None:
         Verdict(accepted=False, status=400, error="No tool call found"),
         Verdict(accepted=False, status=400, error="no"),
         None,
+        Verdict(accepted=False, error="ConnectError: refused"),
     ]
-    assert [each.dialect for each in found] == ["openai_responses"] * 2 + [
-        "mistral+hosted",
-        "openai_responses",
-    ]
-    assert [each.next for each in found] == [False, False, False, True]
+    assert found[2].dialect == "mistral+hosted"
+    assert [each.next for each in found] == [False, False, False, True, False]
     assert found[3].open_calls == ("a",)
 
 

@@ -83,8 +83,8 @@ def _lines(told: _Told) -> Iterator[Text]:
     if verdict is not None and verdict.accepted:
         yield Text.assemble(("  = note: ", "blue"), "the file says that this request was accepted")
     elif verdict is not None:
-        status = "" if verdict.status is None else f" with {verdict.status}"
-        yield Text.assemble(("  = note: ", "blue"), f"it was refused{status}: {_cut(verdict.error, 300)}")
+        became = "not answered" if verdict.status is None else f"refused with {verdict.status}"
+        yield Text.assemble(("  = note: ", "blue"), f"it was {became}: {_cut(verdict.error, 300)}")
     yield Text.assemble(("  = help: ", "blue"), advice(rule))
     if told.requests[1:]:
         yield Text.assemble(("  = also in ", "blue"), _also(told.requests[1:]))

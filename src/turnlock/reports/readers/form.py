@@ -34,7 +34,7 @@ class Verdict:
     Attributes:
         accepted: The model answered it.
         status: The HTTP status, where the file names it.
-        error: The provider's own text of a refusal.
+        error: The provider's own text of a refusal, or why nothing came back.
     """
 
     accepted: bool

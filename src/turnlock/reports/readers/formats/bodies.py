@@ -126,12 +126,13 @@ def _request(value: object, dialect: str, index: int, line: int | None = None) -
 
 
 def _verdict(wrapper: Mapping[str, Any]) -> Verdict | None:
-    status = wrapper.get("status")
+    status, error = wrapper.get("status"), wrapper.get("error")
+    said = "" if error is None else message_of(error)
     if not isinstance(status, int) or isinstance(status, bool):
-        return None
-    error = wrapper.get("error")
+        # A capture of a request that was refused before it left, or that nothing answered.
+        return Verdict(accepted=False, error=said) if said else None
     accepted = 200 <= status < 300
-    return Verdict(accepted, status, "" if accepted or error is None else message_of(error))
+    return Verdict(accepted, status, "" if accepted else said)
 
 
 def _entries(value: Mapping[str, Any]) -> list[object] | None:
