@@ -87,6 +87,8 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             ANTHROPIC_RULES,
             anthropic.AnthropicWalk,
             profiles=frozenset({"4.6", "tools_required"}),
+            encoder=anthropic.AnthropicEncoder,
+            decode=anthropic.decode_anthropic,
         ),
         "deepseek_responses": _Dialect(
             DEEPSEEK_RULES,

@@ -248,7 +248,7 @@ class AnthropicWalk(Walk):
         yield from self._unsettled()
         if self.role == "assistant":
             yield from self._carried()
-            if not (self.asked or is_server_block(self.kind)):
+            if not (self.asked or self.flying or is_server_block(self.kind)):
                 yield from self._broken(self.last, rules.PREFILL)
         elif self.astray:
             yield from self._broken(self.last, rules.SYSTEM_FOLLOWS, i=self.index)
