@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given, strategies as st
 
-from support.recorded import META, call, event, item, output, said, write
+from support.session_files import META, call, event, item, output, said, write
 from turnlock.cli import main
 from turnlock.cli.lint.findings import look
 from turnlock.reports import open_recording

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from support.recorded import answer, human, lengths, requests, result, text, use, write
+from support.session_files import answer, human, lengths, requests, result, text, use, write
 from turnlock.reports import detect, open_recording
 from turnlock.reports.readers.filling import NO_RESULT
 

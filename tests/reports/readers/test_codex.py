@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.recorded import (
+from support.session_files import (
     META,
     call,
     event,
