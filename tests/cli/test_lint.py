@@ -225,6 +225,25 @@ def test_nothing_to_look_at_is_wrong_usage(tmp_path: Path) -> None:
     assert "does not exist" in result.stderr
 
 
+def test_a_body_is_judged_with_its_own_envelope(tmp_path: Path) -> None:
+    """Nothing of the body before it is kept, also when that one was empty."""
+    thought = {"type": "reasoning", "id": "rs_1"}
+    bodies: list[dict[str, Any]] = [
+        {"input": [], "store": False},
+        {"input": [thought]},
+        {"input": [thought], "store": False},
+    ]
+    rules = [
+        (each["index"], each["rule"], each["severity"])
+        for each in found(write(tmp_path / "b.jsonl", *bodies))
+    ]
+    assert rules == [
+        (1, "RESP-REASONING-FOLLOW", "error"),
+        (2, "RESP-STORE-FALSE-REF", "error"),
+        (2, "RESP-REASONING-FOLLOW", "warning"),
+    ]
+
+
 IDS = st.sampled_from(["a", "b", "c"])
 LINES = st.lists(
     st.one_of(

@@ -101,7 +101,6 @@ class _Judge:
     """The check of one session, under way."""
 
     walk: Walk | None = field(init=False, default=None)
-    spoken: str = field(init=False, default="")
 
     def verdict(self, request: Implied) -> tuple[Violation, ...]:
         try:
@@ -116,12 +115,10 @@ class _Judge:
     def _goes_on(self, request: Implied) -> Walk:
         if (
             self.walk is None
-            or self.walk.rows > request.fresh
-            or self.spoken != request.dialect
-            or self.walk.open_calls != frozenset(request.open_calls)
+            or request.fresh == 0  # another body
+            or request.fresh < self.walk.rows  # the history was edited
             or not _same(self.walk.envelope, request.envelope)
         ):
-            self.spoken = request.dialect
             self.walk = walk(request.dialect, request.envelope, request.open_calls)
         return self.walk
 
