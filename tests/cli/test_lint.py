@@ -244,6 +244,21 @@ def test_a_body_is_judged_with_its_own_envelope(tmp_path: Path) -> None:
     ]
 
 
+def test_what_a_session_does_not_write_down_is_no_violation(tmp_path: Path) -> None:
+    """ANT-TOOLS-DEFINED: Claude Code sends tools, and no file has them; of a whole body it is known."""
+    rows = [
+        {"role": "user", "content": "Look."},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "t", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "done"}]},
+    ]
+    kinds = ("user", "assistant", "user")
+    lines = [{"type": kind, "message": row} for kind, row in zip(kinds, rows, strict=True)]
+    assert found(write(tmp_path / "session.jsonl", *lines)) == []
+    assert found(saved(tmp_path / "rows.json", rows)) == []
+    whole = found(saved(tmp_path / "body.json", {"max_tokens": 9, "messages": rows}))
+    assert [(each["rule"], each["severity"]) for each in whole] == [("ANT-TOOLS-DEFINED", "warning")]
+
+
 IDS = st.sampled_from(["a", "b", "c"])
 LINES = st.lists(
     st.one_of(
