@@ -337,6 +337,17 @@ def test_ids_are_taken_and_unique() -> None:
     assert [block["tool_use_id"] for block in rows(items)[2]] == ["srv_1_1", "a_b", "a_b_3"]
 
 
+def test_a_name_that_another_provider_took_is_written_as_this_one_does() -> None:
+    """No call is lost for its name; a good one is not changed."""
+    calls = [
+        Call(1, "a", "fs.read", "{}", 1),
+        Call(2, "b", "x" * 70, "{}", 1),
+        Call(3, "c", "fs-read", "{}", 1),
+    ]
+    names = [block["name"] for block in rows([U, *calls, output(), output(2), output(3)])[1]]
+    assert (names[0], len(names[1]), names[2]) == ("fs_read", 64, "fs-read")
+
+
 def test_an_output_without_its_call_is_set_aside() -> None:
     """R16: the provider would refuse it."""
     assert rows([U, output(9), U2]) == [[text("go"), text("and then?")]]
