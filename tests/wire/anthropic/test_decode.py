@@ -65,19 +65,25 @@ def test_text_and_thinking_keep_their_blocks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "name"),
+    ("raw", "name", "label"),
     [
-        ({"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}, "web_search"),
-        ({"type": "mcp_tool_use", "id": "s", "name": 7}, "mcp_tool_use"),
-        ({"type": "web_search_tool_result", "tool_use_id": "s"}, "web_search_tool_result"),
-        ({"type": "from_the_future"}, "from_the_future"),
-        ({"type": 7}, ""),
-        ({}, ""),
+        ({"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}, "web_search", "s"),
+        ({"type": "mcp_tool_use", "id": 7, "name": 7}, "mcp_tool_use", ""),
+        ({"type": "container_upload", "id": "s", "name": "x"}, "container_upload", ""),
+        ({"type": 7}, "", ""),
+        ({}, "", ""),
     ],
 )
-def test_what_a_client_does_not_answer_is_kept_as_it_came(raw: dict[str, Any], name: str) -> None:
-    """R21: what the provider executes, and what nobody here knows, is no invocation."""
-    assert read(raw) == [Decoded(ServerCall(name, 3, origin(raw)))]
+def test_what_a_client_does_not_answer_is_kept_as_it_came(raw: dict[str, Any], name: str, label: str) -> None:
+    """R21: what the provider executes is no invocation, nor what nobody here knows; its label is its id."""
+    assert read(raw) == [Decoded(ServerCall(name, 3, origin(raw), label))]
+
+
+@pytest.mark.parametrize("kind", ["web_search_tool_result", "mcp_tool_result", "tool_search_tool_result"])
+def test_a_servers_result_names_its_call(kind: str) -> None:
+    """R21: so that it is known which of them are in flight."""
+    raw = {"type": kind, "tool_use_id": "s"}
+    assert read(raw) == [Decoded(ServerCall(kind, 3, origin(raw), "s", result=True))]
 
 
 def test_deltas_are_no_content() -> None:
