@@ -89,6 +89,8 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             profiles=frozenset({"4.6", "tools_required"}),
             encoder=anthropic.AnthropicEncoder,
             decode=anthropic.decode_anthropic,
+            read=anthropic.read_anthropic,
+            repairer=anthropic.AnthropicRepairer,
         ),
         "deepseek_responses": _Dialect(
             DEEPSEEK_RULES,

@@ -92,7 +92,7 @@ def _words(part: Part) -> str:
     return part.text
 
 
-_TEXT = frozenset({None, "text", "input_text", "output_text"})
+_TEXT = (None, "text", "input_text", "output_text")  # no set: any JSON may stand for a type
 
 
 def _data_url(url: object) -> ImagePart | None:
