@@ -12,11 +12,12 @@ from typing import Any, Protocol
 
 from attrs import field, frozen
 
-from turnlock.wire import openai_chat, openai_responses
+from turnlock.wire import gemini, openai_chat, openai_responses
 from turnlock.wire.common.encoding import Encoder
 from turnlock.wire.common.request import Decoded
 from turnlock.wire.common.rules import UNREADABLE, Rule, Violation
 from turnlock.wire.common.walk import Growing, Walk, body_of, walk_all
+from turnlock.wire.gemini.rules import RULES as GEMINI_RULES
 from turnlock.wire.openai_chat.rules import RULES as CHAT_RULES
 from turnlock.wire.openai_responses.rules import DEEPSEEK_RULES, RULES as RESPONSES_RULES
 
@@ -79,6 +80,11 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             openai_responses.DeepSeekWalk,
             encoder=openai_responses.ResponsesEncoder,
             decode=openai_responses.decode_responses,
+        ),
+        "gemini": _Dialect(
+            GEMINI_RULES,
+            gemini.GeminiWalk,
+            profiles=frozenset({"3", "vertex"}),
         ),
     }
 )
