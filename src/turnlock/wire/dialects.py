@@ -94,6 +94,9 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             GEMINI_RULES,
             gemini.GeminiWalk,
             profiles=frozenset({"3", "vertex"}),
+            encoder=gemini.GeminiEncoder,
+            decode=gemini.decode_gemini,
+            read=gemini.read_gemini,
         ),
     }
 )

@@ -1,10 +1,16 @@
-"""Gemini's generateContent, at AI Studio and on Vertex AI: check.
+"""Gemini's generateContent, at AI Studio and on Vertex AI: encode, decode, read, check.
 
 Layout:
 
     parts.py     what the parts of a content are called, in both spellings
     rules.py     the provider's rules, as data
+    encode.py    transcript → contents
+    decode.py    part → items
+    read.py      request body → transcript
     check.py     contents → violations
 """
 
 from turnlock.wire.gemini.check import GeminiWalk as GeminiWalk
+from turnlock.wire.gemini.decode import decode_gemini as decode_gemini
+from turnlock.wire.gemini.encode import GeminiEncoder as GeminiEncoder
+from turnlock.wire.gemini.read import read_gemini as read_gemini

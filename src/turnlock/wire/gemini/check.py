@@ -7,16 +7,16 @@ where both have one, else by its name, so that a violation can say which call la
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum, auto
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from turnlock.wire.common.rules import Severity
 from turnlock.wire.common.walk import WHOLE, Found, Walk
 from turnlock.wire.gemini import rules
+from turnlock.wire.gemini.matching import NAMELESS, Label, Turn
 from turnlock.wire.gemini.parts import CALL, MODEL, RESPONSE, SIGNATURE, USER, inner, look, parts_of, text_of
 
 
@@ -36,52 +36,42 @@ _IN_MODEL = (_Last.MODEL, _Last.CALLS)
 _ANSWERABLE = (_Last.HELD, _Last.CALLS, _Last.RESPONSES)
 
 
-_NAMELESS = ""  # a call that the provider holds, or one that is broken
-
-
-class _Call(NamedTuple):
+@frozen
+class _Call(Label):
     at: int
     below: str
-    call_id: str
-    name: str
 
 
 @define(eq=False)
 class _Pairs:
     """The calls of one turn, and the responses that came so far."""
 
-    _open: dict[int, _Call] = field(init=False, factory=dict)
-    _by_id: dict[str, deque[int]] = field(init=False, factory=dict)
-    _by_name: dict[str, deque[int]] = field(init=False, factory=dict)
-    _calls: int = field(init=False, default=0)
+    _turn: Turn = field(init=False, factory=Turn)
+    _calls: list[_Call] = field(init=False, factory=list)
     _strangers: int = field(init=False, default=0)  # responses that are no call's, and stand in for one
 
     def call(self, call: _Call) -> None:
-        self._open[self._calls] = call
-        self._by_id.setdefault(call.call_id, deque()).append(self._calls)
-        self._by_name.setdefault(call.name, deque()).append(self._calls)
-        self._calls += 1
+        self._turn.call(len(self._calls), call)
+        self._calls.append(call)
 
-    def answer(self, call_id: str, name: str) -> _Call | None:
+    def answer(self, response: Label) -> _Call | None:
         """The call that a response is to; None when it is to none of those that still lack theirs."""
-        by_id = self._by_id.get(call_id) if call_id else None
-        for queue in (by_id, self._by_name.get(name), self._by_name.get(_NAMELESS)):
-            while queue:
-                call = self._open.pop(queue.popleft(), None)
-                if call is not None:
-                    return call
-        self._strangers += 1
-        return None
+        found = self._turn.by_id(response)
+        if found is None:
+            found = self._turn.by_name(response)
+        self._strangers += found is None
+        return None if found is None else self._calls[found]
 
     def take_surplus(self) -> bool:
         """There are more responses than calls. Each of them is told once."""
-        over = self._strangers > len(self._open)
+        over = self._strangers > len(self._turn.open)
         self._strangers -= over
         return over
 
     def missing(self) -> tuple[_Call, ...]:
         """The calls that lack their response; none when there are as many responses as calls."""
-        return tuple(self._open.values()) if self._strangers < len(self._open) else ()
+        still = self._turn.open
+        return tuple(self._calls[number] for number in still) if self._strangers < len(still) else ()
 
 
 @define(eq=False)
@@ -101,7 +91,7 @@ class GeminiWalk(Walk):
         self._last = _Last.CACHED if look(self.envelope, "cachedContent") else _Last.NOTHING
         for call_id in sorted(self.open_calls):
             self._last = _Last.HELD
-            self._pairs.call(_Call(WHOLE, "", call_id, _NAMELESS))
+            self._pairs.call(_Call(call_id, NAMELESS, WHOLE, ""))
 
     def _look_at(self, at: int, row: Mapping[str, Any]) -> None:
         parts = parts_of(row)
@@ -127,7 +117,7 @@ class GeminiWalk(Walk):
         for place, part in enumerate(parts):
             found = inner(part, CALL)
             if found is not None:
-                call = _Call(at, f"/parts/{place}", text_of(found.get("id")), text_of(found.get("name")))
+                call = _Call(text_of(found.get("id")), text_of(found.get("name")), at, f"/parts/{place}")
                 if self._last is not _Last.CALLS:
                     self._look_at_first(call, part)
                 self._last = _Last.CALLS
@@ -180,7 +170,7 @@ class GeminiWalk(Walk):
         elif not isinstance(response.get("response"), Mapping):
             problem = ".response must be an object"
         if self._last in _ANSWERABLE:
-            call = self._pairs.answer(call_id, name)
+            call = self._pairs.answer(Label(call_id, name))
             if self._pairs.take_surplus():
                 self._add(at, rules.PARITY, labels, below=below)
             elif problem:

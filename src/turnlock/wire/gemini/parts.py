@@ -38,6 +38,9 @@ SNAKE: Mapping[str, str] = {
 SERVER_CALLS: Mapping[str, str] = {"toolCall": "toolResponse", "executableCode": "codeExecutionResult"}
 """Calls that the provider executes, and what it says of them."""
 
+MEDIA = ("inlineData", "fileData")
+"""Parts that show or play something."""
+
 
 def look(fields: Mapping[str, Any], name: str) -> object:
     """A field, by its name in camelCase; None when there is none."""
@@ -63,6 +66,16 @@ def inner(part: object, name: str) -> Mapping[str, Any] | None:
         return None
     value = look(part, name)
     return value if isinstance(value, Mapping) else None
+
+
+_BESIDE = frozenset({"thought", SIGNATURE, SNAKE[SIGNATURE], "partMetadata", "part_metadata"})
+_CAMEL: Mapping[str, str] = {snake: camel for camel, snake in SNAKE.items()}
+
+
+def kind_of(part: Mapping[str, Any]) -> str:
+    """What a part is: the name in camelCase of the one field that holds it; empty when it holds nothing."""
+    key = next((key for key, value in part.items() if key not in _BESIDE and value is not None), "")
+    return _CAMEL.get(key, key)
 
 
 def text_of(value: object) -> str:
