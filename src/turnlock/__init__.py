@@ -22,6 +22,7 @@ What is listed here is the public API, and what the rooms ``engine``, ``wire``, 
 ``machines``, ``strict``, ``explore`` and ``diagrams`` list in theirs; all else may change without notice.
 """
 
+from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
 from turnlock._version import __version__ as __version__
@@ -104,15 +105,20 @@ from turnlock.tools import (
 )
 
 if TYPE_CHECKING:
+    from turnlock.models.gemini import Gemini as Gemini
     from turnlock.models.openai import OpenAIChat as OpenAIChat, OpenAIResponses as OpenAIResponses
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # whatever has this name
     """The adapters that need an SDK are imported when they are asked for."""
-    if name not in {"OpenAIChat", "OpenAIResponses"}:
+    room = _NEED_AN_EXTRA.get(name)
+    if room is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        from turnlock.models.openai import OpenAIChat, OpenAIResponses  # noqa: PLC0415  # needs the extra
+        return getattr(_import_module(f"turnlock.models.{room}"), name)
     except ImportError as error:
-        raise MissingExtra(name, "openai", error) from error
-    return {"OpenAIChat": OpenAIChat, "OpenAIResponses": OpenAIResponses}[name]
+        raise MissingExtra(name, room, error) from error
+
+
+_NEED_AN_EXTRA = {"OpenAIChat": "openai", "OpenAIResponses": "openai", "Gemini": "gemini"}
+"""Adapters, and the module that holds each; the extra has the module's name."""

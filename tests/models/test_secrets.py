@@ -14,6 +14,7 @@ from turnlock.models.secrets import hiding, without_keys
         ("Wrong key: hunter2-hunter3!", "Wrong key: [redacted]!"),
         ("Incorrect API key provided: sk-proj-****lKey.", "Incorrect API key provided: [redacted]"),
         ("Illegal header value b'Bearer tok.en/1\\n'", "Illegal header value b'[redacted]\\n'"),
+        ("API key AIzaSyA-0123456789_x not valid", "API key [redacted] not valid"),
         ("authorization: Basic dXNlcjpwdw==, retry", "authorization: [redacted], retry"),
         ("a task-force of 20 asked for sk-1", "a task-force of 20 asked for sk-1"),
         ("Missing bearer or basic authentication", "Missing bearer or basic authentication"),

@@ -12,7 +12,7 @@ HIDDEN = "[redacted]"
 _SHORTEST = 8  # characters: what servers of one's own are given for a key ("x", "none") is in many texts
 _CREDENTIALS = r"(?=[^\s'\"\\,;]*[\d_=+/])[^\s'\"\\,;]+"  # no word has one of these in it
 _LOOKS_LIKE_A_KEY = re.compile(
-    rf"(?i:\b(?:bearer|basic)\s+){_CREDENTIALS}|\b(?:sk|pk|rk|gsk|xai)-[\w*.-]{{6,}}"
+    rf"(?i:\b(?:bearer|basic)\s+){_CREDENTIALS}|\b(?:sk|pk|rk|gsk|xai)-[\w*.-]{{6,}}|\bAIza[\w-]{{8,}}"
 )
 
 

@@ -12,5 +12,5 @@ Layout:
 
 from turnlock.wire.gemini.check import GeminiWalk as GeminiWalk
 from turnlock.wire.gemini.decode import decode_gemini as decode_gemini
-from turnlock.wire.gemini.encode import GeminiEncoder as GeminiEncoder
+from turnlock.wire.gemini.encode import GeminiEncoder as GeminiEncoder, signs_calls as signs_calls
 from turnlock.wire.gemini.read import read_gemini as read_gemini

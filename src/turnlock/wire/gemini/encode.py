@@ -115,7 +115,7 @@ class GeminiEncoder(Encoder):
             places.append(None if part is None else 0)
             if part is not None:
                 parts.append(part)
-        if "3" in self.profiles or _SIGNS.match(settings.model):
+        if "3" in self.profiles or signs_calls(settings.model):
             _sign(parts)
         if not parts:
             return [], places
@@ -187,6 +187,11 @@ class GeminiEncoder(Encoder):
         standing = zip(reversed(self._items), reversed(self._places), strict=True)
         last = next((item for item, place in standing if place is not None), None)
         return [{"role": USER, "parts": [{"text": GO_ON}]}] if isinstance(last, ModelItem) else []
+
+
+def signs_calls(model: str) -> bool:
+    """Is this a model of Gemini 3 or newer, which wants its calls signed?"""
+    return _SIGNS.match(model) is not None
 
 
 def _made_by(item: Item, model: str) -> bool:
