@@ -111,14 +111,18 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # whatever has this name
     """The adapters that need an SDK are imported when they are asked for."""
-    room = _NEED_AN_EXTRA.get(name)
-    if room is None:
+    if name not in _NEED_AN_EXTRA:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, extra = _NEED_AN_EXTRA[name]
     try:
-        return getattr(_import_module(f"turnlock.models.{room}"), name)
+        return getattr(_import_module(f"turnlock.models.{module}"), name)
     except ImportError as error:
-        raise MissingExtra(name, room, error) from error
+        raise MissingExtra(name, extra, error) from error
 
 
-_NEED_AN_EXTRA = {"OpenAIChat": "openai", "OpenAIResponses": "openai", "Gemini": "gemini"}
-"""Adapters, and the module that holds each; the extra has the module's name."""
+_NEED_AN_EXTRA = {
+    "OpenAIChat": ("openai", "openai"),
+    "OpenAIResponses": ("openai", "openai"),
+    "Gemini": ("gemini", "google-genai"),
+}
+"""Adapters: the module that holds each, and the extra that it needs."""

@@ -13,7 +13,7 @@ import pytest
 import trio
 from attrs import define, field
 
-pytest.importorskip("google.genai", reason="the extra gemini is not installed")
+pytest.importorskip("google.genai", reason="the extra google-genai is not installed")
 
 from google import genai
 from google.auth.credentials import AnonymousCredentials

@@ -12,7 +12,7 @@ import pytest
 import trio
 from attrs import define
 
-pytest.importorskip("google.genai", reason="the extra gemini is not installed")
+pytest.importorskip("google.genai", reason="the extra google-genai is not installed")
 
 from support.gemini_server import GeminiServer, answer, called, piece, refusal, said, sdk
 from support.live import Gate, only, told

@@ -39,7 +39,7 @@ def test_names_that_stand_for_nothing(name: str) -> None:
     [
         ("openai:gpt-5", "openai", "openai"),
         ("openai-chat:gpt-5", "openai", "openai"),
-        ("gemini:gemini-3-pro", "google", "gemini"),
+        ("gemini:gemini-3-pro", "google", "google-genai"),
         ("demo", "hypercorn", "demo"),
         ("demo", "openai", "demo"),
     ],

@@ -20,7 +20,7 @@ KEY = "AIzaSyA-not-a-key"
 
 
 def sdk(base_url: str, http: httpx2.AsyncClient, **options: Any) -> Any:
-    """The official client for this address; it needs the extra ``gemini``."""
+    """The official client for this address; it needs the extra ``google-genai``."""
     from google import genai  # noqa: PLC0415 - tests that need it are skipped without it
 
     sync = httpx2.Client(verify=False)  # loading certificates takes longer than all the rest

@@ -22,10 +22,10 @@ import trio
 from attrs import define, field
 from google import genai
 
+from turnlock._secrets import hiding
 from turnlock.engine import Finish, Trouble
 from turnlock.errors import ModelError
 from turnlock.models.base import Request, Response, Sink, Usage
-from turnlock.models.secrets import hiding
 from turnlock.models.stream import lost, read_answer, retry_after
 from turnlock.wire import Settings, ToolSpec
 from turnlock.wire.common.jsontext import mended

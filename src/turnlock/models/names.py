@@ -76,4 +76,4 @@ _PROVIDERS: dict[str, Callable[[str], Model]] = {
     "gemini": _gemini,
     "demo": _demo,
 }
-_EXTRAS = {"openai-chat": "openai"}  # of the others the extra has the provider's name
+_EXTRAS = {"openai-chat": "openai", "gemini": "google-genai"}  # other extras have the provider's name
