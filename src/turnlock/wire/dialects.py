@@ -105,6 +105,7 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             encoder=gemini.GeminiEncoder,
             decode=gemini.decode_gemini,
             read=gemini.read_gemini,
+            repairer=gemini.GeminiRepairer,
         ),
     }
 )

@@ -37,11 +37,15 @@ class Turn:
         self._by_name.setdefault(label.name, deque()).append(number)
 
     def by_id(self, response: Label) -> int | None:
-        """The first open call of this id; it is answered now."""
+        """The first open call of this id. It is answered now."""
         return next(self._take(self._by_id.get(response.call_id)), None) if response.call_id else None
 
     def by_name(self, response: Label) -> int | None:
-        """The first open call of this name, whatever its id; it is answered now."""
+        """The first open call of this name, whatever its id; without a name, the first of all."""
+        if not response.name and self.open:
+            first = next(iter(self.open))
+            del self.open[first]
+            return first
         for name in (response.name, NAMELESS):
             number = next(self._take(self._by_name.get(name)), None)
             if number is not None:
