@@ -128,6 +128,15 @@ async def test_pieces_are_one_part_and_calls_are_whole() -> None:
     ]
 
 
+async def test_a_signature_stays_with_what_it_came_with() -> None:
+    """It is not the thought's, when it comes on a part that is none; nor the next text's."""
+    ear = Ear()
+    seal = said("", thoughtSignature="c2ln")
+    async with asked(answer(said("hm", thought=True), seal, said("Hi."))) as (_, model):
+        await respond(model, ear)
+    assert ear.told == ["(hm)", said("hm", thought=True), seal, "Hi.", said("Hi.")]
+
+
 async def test_a_call_counts_before_the_answer_ends() -> None:
     """C17: the tool may start while the model still speaks."""
     ear, heard = Ear(), trio.Event()

@@ -63,6 +63,18 @@ def test_a_second_response_is_one_too_many() -> None:
     ]
 
 
+def test_each_response_too_many_is_told() -> None:
+    """GEM-PARITY: whatever they are called, as many as there are too many."""
+    parts = response("x"), response("f", "a"), response("f", "a"), response("y")
+    told = found(user("go"), model(call("f", "a")), user(*parts))
+    assert [(rule, at) for rule, at, _ in told] == [
+        ("GEM-FR-NAME", "/contents/2/parts/0"),
+        ("GEM-PARITY", "/contents/2/parts/1"),
+        ("GEM-PARITY", "/contents/2/parts/2"),
+        ("GEM-PARITY", "/contents/2/parts/3"),
+    ]
+
+
 def test_a_response_behind_the_users_text_is_out_of_place() -> None:
     """C39, GEM-FR-AFTER-FC: its call counts as unanswered where the text stands."""
     assert found(user("go"), model(call("f", "a")), user("wait"), user(response("f", "a"))) == [

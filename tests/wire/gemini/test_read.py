@@ -13,7 +13,7 @@ from turnlock.engine.outcome import NO_OUTPUT
 from turnlock.wire import Settings, ToolSpec, encoder, read
 from turnlock.wire.repair import mend_transcript
 
-DATA = Path(__file__).parent / "data" / "wire_recorded_gemini.jsonl"
+DATA = Path(__file__).parents[1] / "data" / "wire_recorded_gemini.jsonl"
 RECORDED = [json.loads(line) for line in DATA.read_text("utf-8").split("\n") if line]
 
 
@@ -62,6 +62,13 @@ def test_responses_without_ids_belong_to_the_last_turns_calls() -> None:
         user("go"), model(call("f")), user("never mind"), model(call("f"), call("f")), user(response("f"))
     )
     assert pairs(found) == ([1, 2, 3], [2])
+
+
+def test_a_late_response_finds_its_call() -> None:
+    """C39: also when the model has spoken since, by its id or by its name, but not by another's id."""
+    for named, found in (("a", [1]), ("", [1]), ("z", [2])):
+        late = items(user("go"), model(call("f", "a")), user("x"), model("hm"), user(response("f", named)))
+        assert pairs(late) == ([1], found)
 
 
 def test_what_answers_nothing_stands_alone_and_a_second_one_stands_twice() -> None:

@@ -14,7 +14,7 @@ from turnlock.wire import Severity, check, repair
 from turnlock.wire.gemini.encode import STAND_IN
 
 PROFILES = ("gemini", "gemini+3", "gemini+vertex", "gemini+3+vertex")
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 RECORDED = [
     json.loads(line) for line in (DATA / "wire_recorded_gemini.jsonl").read_text("utf-8").split("\n") if line
 ]

@@ -13,7 +13,7 @@ from turnlock.wire import RULES, Severity, check
 from turnlock.wire.gemini.rules import NOTES
 
 HERE = Path(__file__).resolve()
-DATA = HERE.parent / "data"
+DATA = HERE.parents[1] / "data"
 WHOLE = HERE.parents[4] / "shared" / "wire" / "recorded_requests.jsonl"
 TABLE = json.loads((DATA / "wire_rules_gemini.json").read_text("utf-8"))["rules"]
 BY_ID = {entry["id"]: entry for entry in TABLE}

@@ -62,11 +62,9 @@ class _Pairs:
         self._strangers += found is None
         return None if found is None else self._calls[found]
 
-    def take_surplus(self) -> bool:
-        """There are more responses than calls. Each of them is told once."""
-        over = self._strangers > len(self._turn.open)
-        self._strangers -= over
-        return over
+    def surplus(self) -> bool:
+        """There are more responses than calls, and the last one is one of those."""
+        return self._strangers > len(self._turn.open)
 
     def missing(self) -> tuple[_Call, ...]:
         """The calls that lack their response; none when there are as many responses as calls."""
@@ -171,7 +169,7 @@ class GeminiWalk(Walk):
             problem = ".response must be an object"
         if self._last in _ANSWERABLE:
             call = self._pairs.answer(Label(call_id, name))
-            if self._pairs.take_surplus():
+            if self._pairs.surplus():
                 self._add(at, rules.PARITY, labels, below=below)
             elif problem:
                 pass  # said below
