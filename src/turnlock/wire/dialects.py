@@ -12,13 +12,14 @@ from typing import Any, Protocol
 
 from attrs import field, frozen
 
-from turnlock.wire import anthropic, openai_chat, openai_responses
+from turnlock.wire import anthropic, gemini, openai_chat, openai_responses
 from turnlock.wire.anthropic.rules import RULES as ANTHROPIC_RULES
 from turnlock.wire.common.encoding import Encoder
 from turnlock.wire.common.history import History
 from turnlock.wire.common.request import Decoded
 from turnlock.wire.common.rules import UNREADABLE, Rule, Violation
 from turnlock.wire.common.walk import Growing, Walk, body_of, walk_all
+from turnlock.wire.gemini.rules import RULES as GEMINI_RULES
 from turnlock.wire.openai_chat.rules import RULES as CHAT_RULES
 from turnlock.wire.openai_responses.rules import DEEPSEEK_RULES, RULES as RESPONSES_RULES
 from turnlock.wire.repair.pieces import Repaired
@@ -98,6 +99,15 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             encoder=openai_responses.ResponsesEncoder,
             decode=openai_responses.decode_responses,
             repairer=openai_responses.DeepSeekRepairer,
+        ),
+        "gemini": _Dialect(
+            GEMINI_RULES,
+            gemini.GeminiWalk,
+            profiles=frozenset({"3", "vertex"}),
+            encoder=gemini.GeminiEncoder,
+            decode=gemini.decode_gemini,
+            read=gemini.read_gemini,
+            repairer=gemini.GeminiRepairer,
         ),
     }
 )
