@@ -1,0 +1,12 @@
+"""Mistral's chat: encode, decode, check, read.
+
+Layout:
+
+    rules.py     the provider's rules, as data
+    encode.py    transcript → messages
+    decode.py    assistant message → items
+    check.py     messages → violations
+    read.py      a whole body → transcript
+"""
+
+from turnlock.wire.mistral.check import MistralWalk as MistralWalk
