@@ -95,6 +95,8 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             MISTRAL_RULES,
             mistral.MistralWalk,
             profiles=frozenset({COMMON, HOSTED, V3, V13}),
+            encoder=mistral.MistralEncoder,
+            decode=mistral.decode_mistral,
         ),
         "deepseek_responses": _Dialect(
             DEEPSEEK_RULES,

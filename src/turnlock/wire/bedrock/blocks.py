@@ -18,9 +18,6 @@ DIALECT = "bedrock_converse"
 IDS = IdStyle(64, charset="_.:-")
 """BR-ID-PATTERN."""
 
-NAMES = IdStyle(64, charset="_-")
-"""What Converse takes for a tool's name (botocore: ToolName)."""
-
 SERVER_TOOL_USE = "server_tool_use"
 """The type of a call that the provider executes."""
 

@@ -94,12 +94,14 @@ class BedrockWalk(Walk):
         uses = [
             (place, use) for place, block in enumerate(blocks) if (use := block.get("toolUse")) is not None
         ]
+        ours = False
         for place, use in uses:
+            hosted = isinstance(use, Mapping) and use.get("type") == SERVER_TOOL_USE
+            ours = ours or not hosted
             for call_id in _ids(use):
-                if use.get("type") == SERVER_TOOL_USE and call_id in answered:
-                    continue  # the provider executed it, and has answered it already
-                self._waiting.setdefault(call_id, []).append(_Waiting(at, place, call_id))
-        if uses:
+                if not (hosted and call_id in answered):  # else the provider has answered it already
+                    self._waiting.setdefault(call_id, []).append(_Waiting(at, place, call_id))
+        if ours:
             self._look_for_words(at, blocks, rules.MIXED_ASSISTANT)
 
     def _look_at_results(self, at: int, blocks: list[Mapping[str, Any]]) -> None:

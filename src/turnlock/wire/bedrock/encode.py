@@ -42,21 +42,21 @@ from turnlock.engine.items import (
     ServerCall,
     Text,
 )
-from turnlock.wire.bedrock.blocks import DIALECT, IDS, NAMES, Block, content_blocks, label_of, text
+from turnlock.wire.bedrock.blocks import DIALECT, IDS, WORDS, Block, content_blocks, label_of, text
 from turnlock.wire.bedrock.rules import UNMIXED_ASSISTANT, UNMIXED_USER
 from turnlock.wire.common.encoding import Encoder, Places, Rows
 from turnlock.wire.common.ids import IdStyle
 from turnlock.wire.common.jsontext import as_object
-from turnlock.wire.common.request import NAMELESS, Encoded, Settings, ToolSpec
-
-CONTINUE = "Continue."
-"""What a user message says that only stands there because an answer may not be the last word."""
-
-RECEIVED = "(Tool results received.)"
-"""What an assistant message says that only keeps words apart from results."""
-
-SILENT = "(No answer.)"
-"""What an assistant message says in place of an answer of which nothing can be sent; and of a blank one."""
+from turnlock.wire.common.request import (
+    CONTINUE,
+    RECEIVED,
+    SILENT,
+    Encoded,
+    Settings,
+    ToolSpec,
+    plain_name,
+    schema_of,
+)
 
 _NOT_OPTIONS = ("model", "modelId", "instructions", "system", "stream", "messages")
 
@@ -70,13 +70,13 @@ class BedrockEncoder(Encoder):
     joins: ClassVar[bool] = True
     id_style: ClassVar[IdStyle] = IDS
 
-    _called: tuple[str, ...] = field(init=False, default=())  # names that stand in for tools
+    _called: tuple[tuple[str, str], ...] = field(
+        init=False, default=()
+    )  # what the history has in place of tools
 
     def encode(self, items: Sequence[Item], length: int, settings: Settings) -> Encoded:
         """See ``Encoder.encode``."""
-        if not settings.tools:
-            names = (item.name for item in items[:length] if isinstance(item, Call))
-            self._called = tuple(dict.fromkeys(map(_name, names)))
+        self._called = () if settings.tools else tuple(dict.fromkeys(map(_named, items[:length])))
         return super().encode(items, length, settings)
 
     def _envelope(self, settings: Settings) -> Mapping[str, Any]:
@@ -93,7 +93,7 @@ class BedrockEncoder(Encoder):
         if settings.instructions:
             body["system"] = [text(settings.instructions)]
         if not tools:
-            tools = [_tool(ToolSpec(name, parameters={"type": "object"})) for name in self._called]
+            tools = [_called(sort, name) for sort, name in self._called if name]
         if tools:
             body["toolConfig"] = config | {"tools": tools}
         return body
@@ -172,7 +172,10 @@ class BedrockEncoder(Encoder):
                     spot = False, len(head)
                     head += [text(item.text)] if item.text.strip() else []
                 case _ if origin is not None:
-                    (tail or head).append(self._sent_back(item, origin))
+                    said = self._sent_back(item, origin)
+                    words = not WORDS.isdisjoint(said)
+                    spot = spot if not words else (False, len(head))
+                    (tail if tail and not words else head).append(said)
                 case _:
                     spot = None
             spots.append(spot)
@@ -187,7 +190,7 @@ class BedrockEncoder(Encoder):
             return [], [None] * len(spots)
         rows: Rows = [] if self._ends_with() == "user" else [_user([text(CONTINUE)])]
         first = len(rows)
-        cut = max((place for place, block in enumerate(head, 1) if "text" in block), default=0)
+        cut = max((place for place, block in enumerate(head, 1) if not WORDS.isdisjoint(block)), default=0)
         if tail and cut and UNMIXED_ASSISTANT in self.profiles:
             rows += [_assistant(head[:cut]), _user([text(CONTINUE)]), _assistant([*head[cut:], *tail])]
         else:
@@ -201,7 +204,7 @@ class BedrockEncoder(Encoder):
     def _call(self, call: Call) -> Block:
         said = {
             "toolUseId": self._ids.give(call),
-            "name": _name(call.name),
+            "name": plain_name(call.name),
             "input": as_object(call.arguments),
         }
         return {"toolUse": said}
@@ -229,24 +232,29 @@ def _assistant(content: Sequence[Block]) -> Mapping[str, Any]:
     return {"role": "assistant", "content": content}
 
 
-def _name(name: str) -> str:
-    """A name that Converse takes; a history may hold those of other providers."""
-    return NAMES.written(name or NAMELESS, "")
-
-
 def _tool(spec: ToolSpec) -> Mapping[str, Any]:
-    schema: Mapping[str, Any] = {"type": "object"}  # what other kinds take is not a schema
-    if spec.kind in (CallKind.FUNCTION, CallKind.TOOL_SEARCH):
-        schema = spec.parameters or {"type": "object", "properties": {}}
-    elif spec.kind is CallKind.CUSTOM:
-        schema = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
     tool: dict[str, Any] = {"name": spec.name}
     if spec.description:
         tool["description"] = spec.description
-    tool["inputSchema"] = {"json": schema}
+    tool["inputSchema"] = {"json": schema_of(spec)}
     if spec.strict is not None:
         tool["strict"] = spec.strict
     return {"toolSpec": tool}
+
+
+def _named(item: Item) -> tuple[str, str]:
+    """The tool that an item is a call of: ours or the provider's, and its name; empty where it is none."""
+    if isinstance(item, Call):
+        return "toolSpec", plain_name(item.name)
+    if isinstance(item, ServerCall) and label_of(item.origin.item, "toolUse") is not None:
+        return "systemTool", plain_name(item.name)
+    return "", ""
+
+
+def _called(sort: str, name: str) -> Mapping[str, Any]:
+    if sort == "systemTool":
+        return {sort: {"name": name}}
+    return {sort: {"name": name, "inputSchema": {"json": {"type": "object"}}}}
 
 
 def _sent(block: Sequence[Item], model: str) -> list[Origin | None]:

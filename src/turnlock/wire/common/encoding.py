@@ -90,7 +90,13 @@ class Encoder(ABC):
         except BaseException:
             self._basis = None  # half a block may be written: begin anew the next time
             raise
-        head = envelope[:-1] + b',"' + self.transcript.encode() + b'":['
+        head = (
+            envelope[:-1]
+            + (b"," if len(envelope) > len(b"{}") else b"")
+            + b'"'
+            + self.transcript.encode()
+            + b'":['
+        )
         tail = b"".join(b"," + dumps(row) for row in closing)
         return Encoded(b"".join((head, self._bytes, tail, b"]}")), tuple(self._places))
 

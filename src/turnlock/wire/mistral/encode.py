@@ -1,11 +1,11 @@
 """Writes a transcript as the messages of Mistral.
 
-As for Chat Completions, one answer is one assistant message, and each output a tool message. What is Mistral's
-own: ids of nine letters and digits, tool messages that name their tool, and an order of roles. Between results
-and what a user says stands a short assistant message of ours, but for servers of the profile ``common``; an
-answer that nobody said anything to is followed by a short user message, which the request that asked for the
-next answer ended with (MIS-LAST). Models of the profile ``v3`` take words or calls, so there an answer with both
-is two assistant messages.
+As for Chat Completions, one answer is one assistant message, and each output a tool message. What is
+Mistral's own: ids of nine letters and digits, tool messages that name their tool, and an order of roles.
+Between results and what a user says stands a short assistant message of ours, but for servers of the profile
+``common``. An answer that nobody said anything to is followed by a short user message: the request that asked
+for the next answer ended with it (MIS-LAST). Models of the profile ``v3`` take words or calls, so there an
+answer with both is two assistant messages.
 
 What Mistral has no words for:
 
@@ -41,24 +41,21 @@ from turnlock.engine.items import (
 from turnlock.wire.common.content import ImagePart, TextPart, part_of
 from turnlock.wire.common.encoding import Encoder, Places, Rows
 from turnlock.wire.common.ids import IdStyle
-from turnlock.wire.common.request import NAMELESS, Settings, ToolSpec, envelope
+from turnlock.wire.common.request import (
+    CONTINUE,
+    RECEIVED,
+    SILENT,
+    Settings,
+    ToolSpec,
+    envelope,
+    plain_name,
+    schema_of,
+)
 from turnlock.wire.mistral.check import IDS
 from turnlock.wire.mistral.decode import DIALECT
 from turnlock.wire.mistral.rules import COMMON, HOSTED, V3
 
 Row = dict[str, Any]
-
-CONTINUE = "Continue."
-"""What a user message says that only stands there because an answer may not be the last word."""
-
-RECEIVED = "(Tool results received.)"
-"""What an assistant message says that only keeps a user's words apart from results."""
-
-SILENT = "(No answer.)"
-"""What an assistant message says whose answer was blank."""
-
-NAMES = IdStyle(64, charset="_-")
-"""What mistral-common takes for a function's name."""
 
 _TAKEN = frozenset({"text", "image_url", "document_url", "input_audio", "audio_url", "file", "reference"})
 
@@ -112,7 +109,12 @@ class MistralEncoder(Encoder):
         if known is None:
             return [], [None]  # without its call an output would be refused: it is set aside (R16)
         call, wire_id = known
-        row = {"role": "tool", "tool_call_id": wire_id, "name": _name(call.name), "content": output.model_text}
+        row = {
+            "role": "tool",
+            "tool_call_id": wire_id,
+            "name": plain_name(call.name),
+            "content": output.model_text,
+        }
         return [row], [0]
 
     def _answer(self, block: Sequence[Item], settings: Settings) -> tuple[Rows, Places]:
@@ -123,7 +125,8 @@ class MistralEncoder(Encoder):
             return [], [None] * len(block)  # nobody else understands what it was (R16)
         if not spoken and not calls:
             spoken = SILENT
-        thoughts = [] if V3 in self.profiles else _thoughts(block, settings.model)
+        own = [None if V3 in self.profiles else _own(item, settings.model) for item in block]
+        thoughts = [thought for thought in own if thought is not None]
         content: object = spoken
         if thoughts:
             content = [*thoughts, {"type": "text", "text": spoken}] if spoken else thoughts
@@ -135,20 +138,13 @@ class MistralEncoder(Encoder):
         rows.append(_assistant(content) | ({"tool_calls": calls} if calls else {}))
         last = len(rows) - 1
         places: Places = []
-        for item in block:
-            match item:
-                case Call():
-                    places.append(last)
-                case Reasoning():
-                    places.append(first if item.origin is not None and item.origin.item in thoughts else None)
-                case ServerCall():
-                    places.append(None)
-                case _:
-                    places.append(first)
+        for item, thought in zip(block, own, strict=True):
+            aside = isinstance(item, ServerCall) or (isinstance(item, Reasoning) and thought is None)
+            places.append(None if aside else last if isinstance(item, Call) else first)
         return rows, places
 
     def _call(self, call: Call) -> Row:
-        function = {"name": _name(call.name), "arguments": call.arguments}
+        function = {"name": plain_name(call.name), "arguments": call.arguments}
         return {"id": self._ids.give(call), "type": "function", "function": function}
 
 
@@ -160,19 +156,10 @@ def _assistant(content: object) -> Row:
     return {"role": "assistant", "content": content}
 
 
-def _name(name: str) -> str:
-    """A name that Mistral takes; a history may hold those of other providers."""
-    return NAMES.written(name or NAMELESS, "")
-
-
-def _thoughts(block: Sequence[Item], model: str) -> list[Mapping[str, Any]]:
-    """Reasoning of this answer that may go back, as it came."""
-    origins = [item.origin for item in block if isinstance(item, Reasoning)]
-    return [
-        origin.item
-        for origin in origins
-        if origin is not None and (origin.dialect, origin.model) == (DIALECT, model)
-    ]
+def _own(item: Item, model: str) -> Mapping[str, Any] | None:
+    """Reasoning as it came, if it may go back to this model."""
+    origin = item.origin if isinstance(item, Reasoning) else None
+    return origin.item if origin is not None and (origin.dialect, origin.model) == (DIALECT, model) else None
 
 
 def _written(content: Content) -> object:
@@ -196,15 +183,10 @@ def _written(content: Content) -> object:
 
 
 def _tool(spec: ToolSpec) -> Row:
-    schema: Mapping[str, Any] = {"type": "object"}  # what other kinds take is not a schema
-    if spec.kind in (CallKind.FUNCTION, CallKind.TOOL_SEARCH):
-        schema = spec.parameters or {"type": "object", "properties": {}}
-    elif spec.kind is CallKind.CUSTOM:
-        schema = {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
     function: Row = {"name": spec.name}
     if spec.description:
         function["description"] = spec.description
-    function["parameters"] = schema
+    function["parameters"] = schema_of(spec)
     if spec.strict is not None:
         function["strict"] = spec.strict
     return {"type": "function", "function": function}
