@@ -125,6 +125,7 @@ def test_most_of_the_code_is_run() -> None:
     assert {block.page for block in PYTHON} >= {
         "events.md",
         "fuzzing.md",
+        "guard.md",
         "guide.md",
         "models.md",
         "provider.md",
