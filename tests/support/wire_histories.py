@@ -19,6 +19,7 @@ from turnlock.engine import (
     Cause,
     Item,
     Message,
+    Note,
     Origin,
     Output,
     Reasoning,
@@ -30,7 +31,8 @@ from turnlock.engine import (
 from turnlock.engine.items import ModelItem
 from turnlock.engine.outcome import ENDINGS, Outcome
 from turnlock.machines import InvocationEvent, InvocationState
-from turnlock.wire import Settings, ToolSpec, check, decode, encoder, walk
+from turnlock.wire import Settings, ToolSpec, check, decode, encoder, read, walk
+from turnlock.wire.common.jsontext import dumps, mended
 
 History: TypeAlias = tuple[list[Item], list[int]]
 """Items, and how many of them each request carried."""
@@ -157,6 +159,32 @@ def assert_nothing_is_left_out(dialect: str, items: list[Item], settings: Settin
     for item, position in zip(items, made.positions, strict=True):
         assert position is not None or isinstance(item, Reasoning | ServerCall)
         assert position is None or 0 <= position < len(rows)
+
+
+def assert_a_body_reads_back(dialect: str, items: list[Item], settings: Settings) -> None:
+    """A body that was read is written as it was, and what was read from it is what reading it again gives."""
+    body = encoder(dialect).encode(items, len(items), settings).body
+    history = read(body, dialect)
+    again = encoder(dialect).encode(history.items, len(history.items), history.settings()).body
+    assert json.loads(again) == json.loads(body)
+    assert [sketch(item) for item in history.items if not isinstance(item, Message | Text)] == [
+        sketch(item)
+        for item, position in zip(
+            items, encoder(dialect).encode(items, len(items), settings).positions, strict=True
+        )
+        if position is not None and not isinstance(item, Message | Note | Text)
+    ]
+
+
+def sketch(item: Item) -> tuple[Any, ...]:
+    """What a body says of a call, an output or reasoning."""
+    match item:
+        case Call():
+            return "call", item.ordinal, json.loads(dumps(json.loads(item.arguments)))
+        case Output():
+            return "output", item.ordinal, mended(item.model_text)
+        case _:
+            return (type(item).__name__,)
 
 
 def assert_a_walk_may_go_on(dialect: str, body: dict[str, Any]) -> None:

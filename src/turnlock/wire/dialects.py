@@ -90,6 +90,7 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             profiles=frozenset({UNMIXED_ASSISTANT, UNMIXED_USER}),
             encoder=bedrock.BedrockEncoder,
             decode=bedrock.decode_bedrock,
+            read=bedrock.read_bedrock,
         ),
         "mistral": _Dialect(
             MISTRAL_RULES,
@@ -97,6 +98,7 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             profiles=frozenset({COMMON, HOSTED, V3, V13}),
             encoder=mistral.MistralEncoder,
             decode=mistral.decode_mistral,
+            read=mistral.read_mistral,
         ),
         "deepseek_responses": _Dialect(
             DEEPSEEK_RULES,

@@ -13,3 +13,4 @@ Layout:
 from turnlock.wire.bedrock.check import BedrockWalk as BedrockWalk
 from turnlock.wire.bedrock.decode import decode_bedrock as decode_bedrock
 from turnlock.wire.bedrock.encode import BedrockEncoder as BedrockEncoder
+from turnlock.wire.bedrock.read import read_bedrock as read_bedrock

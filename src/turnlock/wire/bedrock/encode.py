@@ -33,6 +33,7 @@ from turnlock.engine.items import (
     Call,
     CallKind,
     Item,
+    Known,
     Message,
     ModelItem,
     Note,
@@ -58,7 +59,7 @@ from turnlock.wire.common.request import (
     schema_of,
 )
 
-_NOT_OPTIONS = ("model", "modelId", "instructions", "system", "stream", "messages")
+_NOT_OPTIONS = ("model", "modelId", "instructions", "stream", "messages")
 
 
 @define(eq=False)
@@ -70,14 +71,14 @@ class BedrockEncoder(Encoder):
     joins: ClassVar[bool] = True
     id_style: ClassVar[IdStyle] = IDS
 
-    _called: tuple[tuple[str, str], ...] = field(
-        init=False, default=()
-    )  # what the history has in place of tools
+    _called: tuple[tuple[str, str], ...] = field(init=False, default=())  # in place of tools
 
-    def encode(self, items: Sequence[Item], length: int, settings: Settings) -> Encoded:
+    def encode(
+        self, items: Sequence[Item], length: int, settings: Settings, known: Known | None = None
+    ) -> Encoded:
         """See ``Encoder.encode``."""
         self._called = () if settings.tools else tuple(dict.fromkeys(map(_named, items[:length])))
-        return super().encode(items, length, settings)
+        return super().encode(items, length, settings, known)
 
     def _envelope(self, settings: Settings) -> Mapping[str, Any]:
         options = dict(settings.options)
@@ -86,12 +87,13 @@ class BedrockEncoder(Encoder):
                 raise ValueError(
                     f"{name!r} is not an option: it is a field of Settings, of the URL, or the transcript"
                 )
-        config = dict(options.pop("toolConfig", None) or {})
+        config = dict(options.pop("toolConfig", ()))
         tools = [_tool(spec) for spec in settings.tools if spec.kind is not CallKind.MCP_APPROVAL]
         tools += [*config.get("tools", ()), *options.pop("tools", ())]
         body: dict[str, Any] = options
-        if settings.instructions:
-            body["system"] = [text(settings.instructions)]
+        system = [text(settings.instructions)] if settings.instructions else []
+        if system := [*system, *options.pop("system", ())]:
+            body["system"] = system
         if not tools:
             tools = [_called(sort, name) for sort, name in self._called if name]
         if tools:
@@ -147,7 +149,8 @@ class BedrockEncoder(Encoder):
         known = self._ids.of(output.ordinal)
         if known is None:
             return None
-        ok = output.outcome.ok and output.refused is None
+        # What stands in place of a refused output is no error of the tool (R20).
+        ok = output.outcome.ok or output.refused is not None
         said = {
             "toolUseId": known[1],
             "content": [text(output.model_text)],

@@ -12,3 +12,4 @@ Layout:
 from turnlock.wire.mistral.check import MistralWalk as MistralWalk
 from turnlock.wire.mistral.decode import decode_mistral as decode_mistral
 from turnlock.wire.mistral.encode import MistralEncoder as MistralEncoder
+from turnlock.wire.mistral.read import read_mistral as read_mistral
