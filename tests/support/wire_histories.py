@@ -7,6 +7,7 @@ taken, blank text, calls of every kind, reasoning and server calls that nobody e
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any, TypeAlias
@@ -31,7 +32,7 @@ from turnlock.engine import (
 from turnlock.engine.items import ModelItem
 from turnlock.engine.outcome import ENDINGS, Outcome
 from turnlock.machines import InvocationEvent, InvocationState
-from turnlock.wire import Settings, ToolSpec, check, decode, encoder, read, walk
+from turnlock.wire import Settings, Severity, ToolSpec, check, decode, encoder, read, repair, walk
 from turnlock.wire.common.jsontext import dumps, mended
 
 History: TypeAlias = tuple[list[Item], list[int]]
@@ -195,3 +196,75 @@ def assert_a_walk_may_go_on(dialect: str, body: dict[str, Any]) -> None:
     for end in range(len(rows) + 1):
         assert going.verdict() == check({**envelope, "messages": rows[:end]}, dialect)
         going.feed(rows[end : end + 1])
+
+
+# ── repairs ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def assert_a_repair_is_sound(dialect: str, body: dict[str, Any]) -> None:
+    """It mends what is wrong, a second one changes nothing, and nothing disappears but what it names."""
+    given = json.dumps(body)
+    done = repair(body, dialect)
+    assert json.dumps(body) == given
+    assert done.left == ()
+    assert not [found for found in check(done.value, dialect) if found.severity is Severity.ERROR]
+    again = repair(done.body, dialect)
+    assert (again.changes, again.body) == ((), done.body)
+    if not [found for found in check(body, dialect) if found.severity is Severity.ERROR]:
+        assert done.changes == ()
+    before, after = leaves(body["messages"]), leaves(done.value["messages"])
+    after += leaves([change.set_aside for change in done.changes])
+    assert before - after == Counter()
+
+
+def leaves(value: Any, key: str = "") -> Counter[str]:
+    """Every text that a history says, but for ids, roles and marks."""
+    if isinstance(value, dict):
+        found: Counter[str] = Counter()
+        for name, inner in value.items():
+            if name not in _MARKS:
+                found += leaves(inner, name)
+        return found
+    if isinstance(value, list):
+        return sum((leaves(inner, key) for inner in value), Counter())
+    return Counter([value] if isinstance(value, str) and value.strip() else [])
+
+
+_MARKS = frozenset({"role", "id", "tool_call_id", "toolUseId", "status", "type", "json"})
+
+
+@st.composite
+def damaged(draw: st.DrawFn, bodies: st.SearchStrategy[dict[str, Any]], blocks: str) -> dict[str, Any]:
+    """A body in which somebody has dropped, doubled, moved and rewritten things. ``blocks``: a row's list."""
+    body: dict[str, Any] = json.loads(json.dumps(draw(bodies)))
+    rows = body["messages"]
+    for _ in range(draw(st.integers(1, 3))):
+        inside = draw(st.sampled_from(rows)).get(blocks) if draw(st.booleans()) else None
+        there = inside if isinstance(inside, list) and inside else rows
+        at = draw(st.integers(0, len(there) - 1))
+        match draw(st.sampled_from(["drop", "double", "move", "id", "role", "empty"])):
+            case "drop" if len(there) > 1:
+                del there[at]
+            case "double":
+                there.insert(draw(st.integers(0, len(there))), json.loads(json.dumps(there[at])))
+            case "move":
+                there.insert(draw(st.integers(0, len(there) - 1)), there.pop(at))
+            case "id":
+                renamed(there[at], draw(CALL_IDS))
+            case "role" if there[at].get("role") == "user":
+                there[at]["role"] = draw(st.sampled_from(["assistant", "system"]))
+            case "empty" if there[at].get("role") in ("user", "assistant") and "tool_calls" not in there[at]:
+                there[at]["content"] = draw(st.sampled_from([[], None, ""]))
+            case _:
+                pass
+    return body
+
+
+def renamed(value: Any, label: str) -> None:
+    """Give a call or an output another id."""
+    for name in ("id", "tool_call_id", "toolUseId"):
+        if name in value:
+            value[name] = label
+    for name in ("toolUse", "toolResult"):
+        if name in value:
+            value[name]["toolUseId"] = label

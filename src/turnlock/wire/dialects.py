@@ -91,6 +91,7 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             encoder=bedrock.BedrockEncoder,
             decode=bedrock.decode_bedrock,
             read=bedrock.read_bedrock,
+            repairer=bedrock.BedrockRepairer,
         ),
         "mistral": _Dialect(
             MISTRAL_RULES,
@@ -99,6 +100,7 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             encoder=mistral.MistralEncoder,
             decode=mistral.decode_mistral,
             read=mistral.read_mistral,
+            repairer=mistral.MistralRepairer,
         ),
         "deepseek_responses": _Dialect(
             DEEPSEEK_RULES,

@@ -17,10 +17,12 @@ from support.wire_histories import (
     TOOLS,
     History,
     assert_a_body_reads_back,
+    assert_a_repair_is_sound,
     assert_a_walk_may_go_on,
     assert_bytes_depend_on_items_alone,
     assert_nothing_is_left_out,
     assert_nothing_is_wrong,
+    damaged,
     encoded,
     histories,
 )
@@ -145,3 +147,21 @@ def test_a_damaged_body_is_flagged(history: History, damage: str, data: st.DataO
         rows.insert(at + 1, {"role": "user", "content": [block]})
     assert any(found.severity is Severity.ERROR for found in check(body, DIALECT))
     assert_a_walk_may_go_on(DIALECT, body)
+
+
+BODIES = HISTORIES.map(lambda history: encoded(DIALECT, history[0], Settings("model-a")))
+
+
+@EVERYWHERE
+@given(body=BODIES)
+@SOME
+def test_a_valid_body_of_another_server_is_mended(dialect: str, body: dict[str, Any]) -> None:
+    """R16: what leaves for the plain dialect is a repair away from what this server takes."""
+    assert_a_repair_is_sound(dialect, body)
+
+
+@EVERYWHERE
+@given(body=damaged(BODIES, "content"))
+def test_any_damage_is_mended(dialect: str, body: dict[str, Any]) -> None:
+    """R16, C36 to C42: nothing is left, a second repair changes nothing, and nothing disappears."""
+    assert_a_repair_is_sound(dialect, body)

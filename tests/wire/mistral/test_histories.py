@@ -16,10 +16,12 @@ from support.wire_histories import (
     TOOLS,
     History,
     assert_a_body_reads_back,
+    assert_a_repair_is_sound,
     assert_a_walk_may_go_on,
     assert_bytes_depend_on_items_alone,
     assert_nothing_is_left_out,
     assert_nothing_is_wrong,
+    damaged,
     encoded,
     histories,
 )
@@ -113,3 +115,21 @@ def test_a_damaged_body_is_flagged(history: History, damage: str, data: st.DataO
     assert any(found.severity is Severity.ERROR for found in check(body, DIALECT))
     for profiles in ("", "+common", "+v3"):
         assert_a_walk_may_go_on(DIALECT + profiles, body)
+
+
+BODIES = HISTORIES.map(lambda history: encoded(DIALECT, history[0], Settings("model-a")))
+
+
+@EVERYWHERE
+@given(body=BODIES)
+@SOME
+def test_a_valid_body_of_another_server_is_mended(dialect: str, body: dict[str, Any]) -> None:
+    """R16: what leaves for the plain dialect is a repair away from what this server takes."""
+    assert_a_repair_is_sound(dialect, body)
+
+
+@EVERYWHERE
+@given(body=damaged(BODIES, "tool_calls"))
+def test_any_damage_is_mended(dialect: str, body: dict[str, Any]) -> None:
+    """R16, C36 to C42: nothing is left, a second repair changes nothing, and nothing disappears."""
+    assert_a_repair_is_sound(dialect, body)
