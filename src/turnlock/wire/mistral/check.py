@@ -44,7 +44,8 @@ class MistralWalk(Walk):
     _answers: int = field(init=False, default=0)
 
     def _look_at(self, at: int, row: Mapping[str, Any]) -> None:
-        role = row.get("role")
+        given = row.get("role")
+        role = given if isinstance(given, str) else ""
         if self._prefix is not None:
             self._add(self._prefix, rules.PREFIX, below="/prefix")
         self._prefix = at if role == "assistant" and row.get("prefix") is True else None
@@ -56,13 +57,13 @@ class MistralWalk(Walk):
         elif role == "assistant":
             self._look_at_assistant(at, row, unpaired=unpaired)
 
-    def _look_at_order(self, at: int, role: object) -> None:
+    def _look_at_order(self, at: int, role: str) -> None:
         allowed = _BEHIND.get(self._role)
         if allowed is not None and role not in allowed and role in _BEHIND:
             lenient = rules.COMMON in self.profiles and rules.HOSTED not in self.profiles
             if not (lenient and (self._role, role) == ("tool", "user")):
                 self._add(at, rules.ORDER, role=role, previous=self._role)
-        self._role = role if isinstance(role, str) else ""
+        self._role = role
 
     def _look_at_tool(self, at: int, message: Mapping[str, Any], *, unpaired: bool) -> None:
         call_id = message.get("tool_call_id")
