@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from support.wire_rules import DATA, RECORDINGS, recorded
-from turnlock.wire import check
+from turnlock.wire import check, encoder, read
 
 DIALECT = "bedrock_converse"
 SAMPLE = recorded(DATA / "wire_recorded_bedrock.jsonl")
@@ -58,3 +58,15 @@ def test_a_damaged_recording_is_flagged() -> None:
                     call_id = block["toolResult"]["toolUseId"]
                     assert any(call_id in found.call_ids for found in check(body, DIALECT))
     assert damaged > 30
+
+
+@pytest.mark.parametrize("recording", SAMPLE, ids=lambda recording: recording["source"].split("/")[-1][:60])
+def test_a_recorded_body_is_written_as_it_was(recording: dict[str, Any]) -> None:
+    """What was accepted reads back, and leaves again with the same messages, but for media inside results."""
+    body = recording["body"]
+    history = read(body, DIALECT)
+    again = json.loads(encoder(DIALECT).encode(history.items, len(history.items), history.settings()).body)
+    assert check(again, DIALECT) == ()
+    for row, before in zip(again["messages"], body["messages"], strict=True):
+        assert row["role"] == before["role"]
+        assert [list(block) for block in row["content"]] == [list(block) for block in before["content"]]
