@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from attrs import field, frozen
 
-from turnlock.wire import bedrock, mistral, openai_chat, openai_responses
+from turnlock.wire import anthropic, bedrock, mistral, openai_chat, openai_responses
+from turnlock.wire.anthropic.rules import RULES as ANTHROPIC_RULES
 from turnlock.wire.bedrock.rules import RULES as BEDROCK_RULES, UNMIXED_ASSISTANT, UNMIXED_USER
 from turnlock.wire.common.encoding import Encoder
 from turnlock.wire.common.history import History
@@ -101,6 +102,13 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             decode=mistral.decode_mistral,
             read=mistral.read_mistral,
             repairer=mistral.MistralRepairer,
+        ),
+        "anthropic": _Dialect(
+            ANTHROPIC_RULES,
+            anthropic.AnthropicWalk,
+            profiles=frozenset({"4.6", "tools_required"}),
+            encoder=anthropic.AnthropicEncoder,
+            decode=anthropic.decode_anthropic,
         ),
         "deepseek_responses": _Dialect(
             DEEPSEEK_RULES,

@@ -20,11 +20,11 @@ def _call(call_id: str = "a", kind: str = "function_call", **more: Any) -> dict[
     return {"type": kind, "call_id": call_id, **fields, **more}
 
 
-def _output(call_id: str = "a", output: str = "ok", kind: str = "function_call_output") -> dict[str, Any]:
+def out(call_id: str = "a", output: str = "ok", kind: str = "function_call_output") -> dict[str, Any]:
     return {"type": kind, "call_id": call_id, "output": output}
 
 
-K, O = _call, _output
+K = _call
 
 
 def short(row: dict[str, Any]) -> str:
@@ -58,61 +58,63 @@ def test_a_call_without_an_output_gets_one(dialect: str) -> None:
 @BOTH
 def test_outputs_are_in_call_order(dialect: str) -> None:
     """R4 and C36: what is added stands where it belongs among those that are there."""
-    assert mended(dialect, U, K("a"), K("b"), K("c"), O("b"), U)[0] == ("U K(a) K(b) K(c) O(a)* O(b) O(c)* U")
+    assert mended(dialect, U, K("a"), K("b"), K("c"), out("b"), U)[0] == (
+        "U K(a) K(b) K(c) O(a)* O(b) O(c)* U"
+    )
 
 
 def test_an_output_behind_the_message() -> None:
     """C39: moved where the dialect needs it next to its call; elsewhere it stays, for it is accepted."""
-    assert mended(DEEPSEEK, K(), U, O()) == (
+    assert mended(DEEPSEEK, K(), U, out()) == (
         "K(a) O(a) U",
         ["The output stands too late: it is moved directly behind its call."],
     )
-    assert mended(RESPONSES, K(), U, O()) == ("K(a) U O(a)", [])
-    assert mended(RESPONSES, K("a"), K("b"), U, O("b"), O("a")) == ("K(a) K(b) U O(b) O(a)", [])
+    assert mended(RESPONSES, K(), U, out()) == ("K(a) U O(a)", [])
+    assert mended(RESPONSES, K("a"), K("b"), U, out("b"), out("a")) == ("K(a) K(b) U O(b) O(a)", [])
 
 
 @BOTH
 def test_an_output_before_its_call(dialect: str) -> None:
     """C40: it is moved behind it."""
-    assert mended(dialect, O(), K())[0] == "K(a) O(a)"
-    assert mended(dialect, U, O("b"), K("a"), K("b"), O("a"))[0] == "U K(a) K(b) O(a) O(b)"
+    assert mended(dialect, out(), K())[0] == "K(a) O(a)"
+    assert mended(dialect, U, out("b"), K("a"), K("b"), out("a"))[0] == "U K(a) K(b) O(a) O(b)"
 
 
 @BOTH
 def test_two_calls_of_one_id_and_one_output(dialect: str) -> None:
     """C40: one pair for each call, and ids that tell them apart, on both sides."""
-    assert mended(dialect, K(), K(), O())[0] == "K(a) K(a_2) O(a) O(a_2)*"
-    assert mended(dialect, K(), K(), O(), O(output="2nd"))[0] == "K(a) K(a_2) O(a) O(a_2)"
+    assert mended(dialect, K(), K(), out())[0] == "K(a) K(a_2) O(a) O(a_2)*"
+    assert mended(dialect, K(), K(), out(), out(output="2nd"))[0] == "K(a) K(a_2) O(a) O(a_2)"
 
 
 @BOTH
 def test_an_id_that_is_used_again_in_a_later_turn(dialect: str) -> None:
     """C21: two whole pairs are two whole pairs."""
-    assert mended(dialect, K(), O(), U, K(), O()) == ("K(a) O(a) U K(a) O(a)", [])
+    assert mended(dialect, K(), out(), U, K(), out()) == ("K(a) O(a) U K(a) O(a)", [])
 
 
 @BOTH
 def test_a_second_output_is_set_aside(dialect: str) -> None:
     """C40 and R16: it is reported with all that it said; never two outputs for one call."""
-    done = repair({"input": [K(), O(), O(output="late")]}, dialect)
+    done = repair({"input": [K(), out(), out(output="late")]}, dialect)
     assert [short(row) for row in done.value["input"]] == ["K(a)", "O(a)"]
     (change,) = done.changes
     assert change.what == "The output is a second one for its call: it is set aside."
-    assert (change.at, change.call_ids, change.set_aside) == ("/input/2", ("a",), O(output="late"))
+    assert (change.at, change.call_ids, change.set_aside) == ("/input/2", ("a",), out(output="late"))
 
 
 @BOTH
 def test_an_orphan_is_set_aside(dialect: str) -> None:
     """C37: and reported."""
-    done = repair({"input": [O("x"), U]}, dialect)
+    done = repair({"input": [out("x"), U]}, dialect)
     assert done.value["input"] == [U]
-    assert [(each.set_aside, each.call_ids) for each in done.changes] == [(O("x"), ("x",))]
+    assert [(each.set_aside, each.call_ids) for each in done.changes] == [(out("x"), ("x",))]
 
 
 @pytest.mark.parametrize("held", [{"previous_response_id": "resp_1"}, {"conversation": "conv_1"}])
 def test_an_orphan_that_answers_what_the_provider_holds(held: dict[str, str]) -> None:
     """C37: the call stands in the history that the request continues."""
-    assert mended(RESPONSES, O("x"), U, **held) == ("O(x) U", [])
+    assert mended(RESPONSES, out("x"), U, **held) == ("O(x) U", [])
 
 
 def test_a_call_that_the_provider_holds_open_is_closed() -> None:
@@ -125,8 +127,8 @@ def test_a_call_that_the_provider_holds_open_is_closed() -> None:
 @BOTH
 def test_an_output_of_a_kind_that_is_not_taken(dialect: str) -> None:
     """C40: its words stay, its kind is that of its call."""
-    done = repair({"input": [K(), O(output="found", kind="custom_tool_call_output")]}, dialect)
-    assert done.value["input"] == [K(), O(output="found")]
+    done = repair({"input": [K(), out(output="found", kind="custom_tool_call_output")]}, dialect)
+    assert done.value["input"] == [K(), out(output="found")]
 
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -173,7 +175,7 @@ def test_what_the_provider_executes_needs_nothing() -> None:
 @pytest.mark.parametrize("label", ["", "x" * 70])
 def test_ids_that_are_not_taken(label: str) -> None:
     """C22: another one on both sides, the same one every time."""
-    done = repair({"input": [K(label), O(label)]}, RESPONSES)
+    done = repair({"input": [K(label), out(label)]}, RESPONSES)
     call, output = done.value["input"]
     assert call["call_id"] == output["call_id"]
     assert 1 <= len(call["call_id"]) <= 64
@@ -191,7 +193,7 @@ def test_reasoning_without_the_item_that_it_belongs_to() -> None:
 
 def test_item_ids_that_are_wrong_are_left_out() -> None:
     """RESP-DUP-ITEM-ID, RESP-ITEMID-PREFIX: the items stay."""
-    rows = [K("a", id="fc_1"), O("a"), K("b", id="fc_1"), O("b"), K("c", id="c"), O("c")]
+    rows = [K("a", id="fc_1"), out("a"), K("b", id="fc_1"), out("b"), K("c", id="c"), out("c")]
     done = repair({"input": rows}, RESPONSES)
     assert [row.get("id") for row in done.value["input"]] == ["fc_1", None, None, None, None, None]
     assert [change.rule for change in done.changes] == ["RESP-DUP-ITEM-ID", "RESP-ITEMID-PREFIX"]

@@ -18,7 +18,7 @@ def _call(ordinal: int, request: int = 1) -> Call:
     return Call(ordinal, f"call_{ordinal}", "f", "{}", request)
 
 
-def _output(ordinal: int) -> Output:
+def out(ordinal: int) -> Output:
     return Output(ordinal, DONE)
 
 
@@ -30,7 +30,7 @@ def _text(request: int = 1) -> Text:
     return Text("A", request)
 
 
-K, O, L, A = _call, _output, _lost, _text
+K, L, A = _call, _lost, _text
 
 
 @pytest.mark.parametrize(
@@ -38,14 +38,14 @@ K, O, L, A = _call, _output, _lost, _text
     [
         ([U, K(1)], [U, K(1), L(1)]),  # C36
         ([U, K(1), U], [U, K(1), L(1), U]),  # C38
-        ([U, K(1), U, O(1)], [U, K(1), O(1), U]),  # C39
-        ([O(1), K(1)], [K(1), O(1)]),  # C40
-        ([K(1), O(1), O(1)], [K(1), O(1)]),  # C40
-        ([O(7), U], [U]),  # C37
-        ([U, K(1), K(2), O(2), O(1)], [U, K(1), K(2), O(2), O(1)]),  # both are there
-        ([U, K(1), K(2), U, O(2), O(1)], [U, K(1), K(2), O(1), O(2), U]),  # in call order
-        ([U, K(1), A(), K(2, request=2), O(1), O(2)], [U, K(1), A(), O(1), K(2, request=2), O(2)]),
-        ([U, K(1), Note("stopped"), O(1)], [U, K(1), O(1), Note("stopped")]),  # R4
+        ([U, K(1), U, out(1)], [U, K(1), out(1), U]),  # C39
+        ([out(1), K(1)], [K(1), out(1)]),  # C40
+        ([K(1), out(1), out(1)], [K(1), out(1)]),  # C40
+        ([out(7), U], [U]),  # C37
+        ([U, K(1), K(2), out(2), out(1)], [U, K(1), K(2), out(2), out(1)]),  # both are there
+        ([U, K(1), K(2), U, out(2), out(1)], [U, K(1), K(2), out(1), out(2), U]),  # in call order
+        ([U, K(1), A(), K(2, request=2), out(1), out(2)], [U, K(1), A(), out(1), K(2, request=2), out(2)]),
+        ([U, K(1), Note("stopped"), out(1)], [U, K(1), out(1), Note("stopped")]),  # R4
     ],
 )
 def test_pairs(given: list[Item], mended: list[Item]) -> None:
@@ -58,18 +58,18 @@ def test_pairs(given: list[Item], mended: list[Item]) -> None:
 
 def test_two_calls_with_one_ordinal() -> None:
     """C40 and R2: each call is one call, whatever a history numbers them."""
-    done = mend_transcript([U, K(1), K(1), O(1)])
+    done = mend_transcript([U, K(1), K(1), out(1)])
     first, second, answer, other = done.items[1:]
     assert isinstance(first, Call)
     assert isinstance(second, Call)
     assert first.ordinal != second.ordinal
-    assert (answer, other) == (O(first.ordinal), L(second.ordinal))
+    assert (answer, other) == (out(first.ordinal), L(second.ordinal))
 
 
 def test_reasoning_stays_with_the_item_that_it_precedes() -> None:
     """C41: at the end of an answer its partner is not here, and it is set aside."""
     thought = Reasoning("hm", 1)
-    assert mend_transcript([U, thought, K(1), O(1)]).changes == ()
+    assert mend_transcript([U, thought, K(1), out(1)]).changes == ()
     done = mend_transcript([U, A(), thought, U])
     assert list(done.items) == [U, A(), U]
     assert [(change.at, change.set_aside) for change in done.changes] == [("/2", thought)]
@@ -77,7 +77,7 @@ def test_reasoning_stays_with_the_item_that_it_precedes() -> None:
     assert mend_transcript([U, thought, thought, found]).changes == ()
 
 
-LONG: list[Item] = [U, K(1), O(1), A(2), Message("m2", "U2"), Message("m3", "U3"), K(2, 3), O(2), A(4)]
+LONG: list[Item] = [U, K(1), out(1), A(2), Message("m2", "U2"), Message("m3", "U3"), K(2, 3), out(2), A(4)]
 
 
 @pytest.mark.parametrize(("count", "start"), [(99, 0), (9, 0), (8, 4), (5, 4), (4, 4), (1, 4)], ids=str)
@@ -88,7 +88,7 @@ def test_a_history_is_cut_where_no_pair_is_split(count: int, start: int) -> None
 
 def test_a_history_without_any_message_is_not_cut() -> None:
     """C43: there is no safe place in it."""
-    assert cut_to_last([K(1), O(1), A(2)], 1) == (K(1), O(1), A(2))
+    assert cut_to_last([K(1), out(1), A(2)], 1) == (K(1), out(1), A(2))
 
 
 def test_nothing_cannot_be_kept() -> None:

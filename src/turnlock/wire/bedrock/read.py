@@ -20,9 +20,8 @@ from typing import Any
 from turnlock.engine.outcome import failed, returned
 from turnlock.wire.bedrock.decode import decode_bedrock
 from turnlock.wire.common.content import plain_text
-from turnlock.wire.common.history import History
+from turnlock.wire.common.history import History, Reading
 from turnlock.wire.common.jsontext import dumps
-from turnlock.wire.common.reading import Reading
 from turnlock.wire.common.request import ToolSpec
 
 _NOT_OPTIONS = frozenset({"messages", "system", "toolConfig"})

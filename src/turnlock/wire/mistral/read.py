@@ -18,8 +18,7 @@ from typing import Any
 from turnlock.engine.items import Content, Role
 from turnlock.engine.outcome import returned
 from turnlock.wire.common.content import plain_text
-from turnlock.wire.common.history import History
-from turnlock.wire.common.reading import Reading
+from turnlock.wire.common.history import History, Reading
 from turnlock.wire.common.request import ToolSpec
 from turnlock.wire.mistral.decode import decode_mistral
 
