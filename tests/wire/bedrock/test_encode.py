@@ -244,3 +244,18 @@ def test_a_repair_says_what_it_did() -> None:
         {"messages": [user, asks | {"content": [{"text": "x"}]}, late], "toolConfig": [1]}, OURS
     ).changes[:1]
     assert aside.set_aside == result("a", "x")
+
+
+def test_a_repair_leaves_alone_what_is_right() -> None:
+    """Where in a message a result stands is free: a body that may leave is given back as it was."""
+    rows = [
+        {"role": "user", "content": [{"text": "hi"}]},
+        {"role": "assistant", "content": [use("a"), {"text": "looking"}]},
+        {"role": "user", "content": [{"text": "wait"}, result("a", "fine")]},
+    ]
+    given = {"messages": rows, "toolConfig": {"tools": [1]}}
+    assert repair(given, OURS).changes == ()
+    broken = {**given, "messages": [*rows, rows[1], rows[0]]}
+    done = repair(broken, OURS)
+    assert done.value["messages"][:4] == [*rows, rows[1]]
+    assert [list(block) for block in done.value["messages"][4]["content"]] == [["toolResult"], ["text"]]
