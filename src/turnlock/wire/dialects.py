@@ -12,14 +12,16 @@ from typing import Any, Protocol
 
 from attrs import field, frozen
 
-from turnlock.wire import anthropic, gemini, openai_chat, openai_responses
+from turnlock.wire import anthropic, bedrock, gemini, mistral, openai_chat, openai_responses
 from turnlock.wire.anthropic.rules import RULES as ANTHROPIC_RULES
+from turnlock.wire.bedrock.rules import RULES as BEDROCK_RULES, UNMIXED_ASSISTANT, UNMIXED_USER
 from turnlock.wire.common.encoding import Encoder
 from turnlock.wire.common.history import History
 from turnlock.wire.common.request import Decoded
 from turnlock.wire.common.rules import UNREADABLE, Rule, Violation
 from turnlock.wire.common.walk import Growing, Walk, body_of, walk_all
 from turnlock.wire.gemini.rules import RULES as GEMINI_RULES
+from turnlock.wire.mistral.rules import COMMON, HOSTED, RULES as MISTRAL_RULES, V3, V13
 from turnlock.wire.openai_chat.rules import RULES as CHAT_RULES
 from turnlock.wire.openai_responses.rules import DEEPSEEK_RULES, RULES as RESPONSES_RULES
 from turnlock.wire.repair.pieces import Repaired
@@ -83,6 +85,24 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             openai_chat.ChatWalk,
             encoder=openai_chat.ChatEncoder,
             decode=openai_chat.decode_chat,
+        ),
+        "bedrock_converse": _Dialect(
+            BEDROCK_RULES,
+            bedrock.BedrockWalk,
+            profiles=frozenset({UNMIXED_ASSISTANT, UNMIXED_USER}),
+            encoder=bedrock.BedrockEncoder,
+            decode=bedrock.decode_bedrock,
+            read=bedrock.read_bedrock,
+            repairer=bedrock.BedrockRepairer,
+        ),
+        "mistral": _Dialect(
+            MISTRAL_RULES,
+            mistral.MistralWalk,
+            profiles=frozenset({COMMON, HOSTED, V3, V13}),
+            encoder=mistral.MistralEncoder,
+            decode=mistral.decode_mistral,
+            read=mistral.read_mistral,
+            repairer=mistral.MistralRepairer,
         ),
         "anthropic": _Dialect(
             ANTHROPIC_RULES,
