@@ -7,6 +7,7 @@ Names are those of the shared table of wire rules; a profile, joined with ``+``,
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -17,7 +18,6 @@ from turnlock.wire.common.encoding import Encoder
 from turnlock.wire.common.request import Decoded
 from turnlock.wire.common.rules import UNREADABLE, Rule, Violation
 from turnlock.wire.common.walk import Growing, Walk, body_of, walk_all
-from turnlock.wire.openai_chat.rules import RULES as CHAT_RULES
 from turnlock.wire.openai_responses.rules import DEEPSEEK_RULES, RULES as RESPONSES_RULES
 
 
@@ -59,6 +59,17 @@ class _Dialect:
     decode: _Decode | None = field(default=None, kw_only=True)
 
 
+def _chat(server: openai_chat.Server) -> _Dialect:
+    """Chat Completions, as one server takes it."""
+    return _Dialect(
+        server.rules,
+        partial(openai_chat.ChatWalk, server=server),
+        profiles=server.profiles,
+        encoder=openai_chat.ChatEncoder,
+        decode=openai_chat.decode_chat,
+    )
+
+
 _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
     {
         "openai_responses": _Dialect(
@@ -68,18 +79,14 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             encoder=openai_responses.ResponsesEncoder,
             decode=openai_responses.decode_responses,
         ),
-        "openai_chat": _Dialect(
-            CHAT_RULES,
-            openai_chat.ChatWalk,
-            encoder=openai_chat.ChatEncoder,
-            decode=openai_chat.decode_chat,
-        ),
+        "openai_chat": _chat(openai_chat.OPENAI),
         "deepseek_responses": _Dialect(
             DEEPSEEK_RULES,
             openai_responses.DeepSeekWalk,
             encoder=openai_responses.ResponsesEncoder,
             decode=openai_responses.decode_responses,
         ),
+        **{name: _chat(server) for name, server in openai_chat.COMPATIBLE.items()},
     }
 )
 

@@ -1,11 +1,12 @@
 """The rules of OpenAI Chat Completions that a body alone can break.
 
-Data only: ids, the provider's words, where they were seen. ``check.py`` looks for them.
+Data only: ids, the provider's words, where they were seen. ``check.py`` looks for them; ``servers.py`` says
+which of them hold at servers that take the same format.
 """
 
 from __future__ import annotations
 
-from turnlock.wire.common.rules import Rule, Severity
+from turnlock.wire.common.rules import Confidence, Rule, Severity
 
 CALL_NO_TOOL = Rule(
     "CHAT-CALL-NO-TOOL",
@@ -14,6 +15,8 @@ CALL_NO_TOOL = Rule(
     "'tool_call_id'. The following tool_call_ids did not have response messages: {ids}",
     "Tool messages stand directly behind the calls that they answer, one for each.",
     "farhan0167/otto-m8#30, livekit/agents#1977",
+    fix="Put one tool message for each of these ids directly behind the assistant message, and "
+    "everything else behind them.",
 )
 TOOL_ORPHAN = Rule(
     "CHAT-TOOL-ORPHAN",
@@ -22,6 +25,8 @@ TOOL_ORPHAN = Rule(
     "'tool_calls'.",
     "A tool message belongs to the run of tool messages behind an assistant message with calls.",
     "smarter-sh/smarter#264, miurla/morphic#136",
+    fix="Move the tool message directly behind the assistant message that has its call, or leave it out"
+    " if that is gone.",
 )
 TOOL_ID_UNKNOWN = Rule(
     "CHAT-TOOL-ID-UNKNOWN",
@@ -29,6 +34,7 @@ TOOL_ID_UNKNOWN = Rule(
     "Invalid parameter: 'tool_call_id' of '{call_id}' not found in 'tool_calls' of previous message.",
     "A tool message names a call of the assistant message before it.",
     "dapr/dapr-agents#145",
+    fix="Give the tool message the id of a call of the assistant message before it.",
 )
 TOOL_DUP = Rule(
     "CHAT-TOOL-DUP",
@@ -37,6 +43,7 @@ TOOL_DUP = Rule(
     "messages[{i}].",
     "A call has one tool message; a late result may not follow one that stood in for it.",
     "agno-agi/agno#5116, fatwang2/search2ai#30",
+    fix="Keep the first tool message of the call and leave the second out: a late result is not told.",
 )
 TOOL_ID_MISSING = Rule(
     "CHAT-TOOL-ID-MISSING",
@@ -44,6 +51,7 @@ TOOL_ID_MISSING = Rule(
     "Missing parameter 'tool_call_id': messages with role 'tool' must have a 'tool_call_id'.",
     "A tool message names the call that it answers.",
     "MadcowD/ell#325",
+    fix="Say in tool_call_id which call the tool message answers.",
 )
 CONTENT_NULL = Rule(
     "CHAT-CONTENT-NULL",
@@ -51,6 +59,8 @@ CONTENT_NULL = Rule(
     "Invalid value for 'content': expected a string, got null.",
     "An assistant message without calls has content.",
     "docker/docker-agent#63; recorded: null or no content beside calls is accepted",
+    confidence=Confidence.RECORDED,
+    fix="Give the assistant message its text, an empty one if need be.",
 )
 EMPTY_ARRAYS = Rule(
     "CHAT-EMPTY-ARRAYS",
@@ -59,6 +69,7 @@ EMPTY_ARRAYS = Rule(
     "array instead.",
     "content and tool_calls are left out rather than empty.",
     "langchain-ai/langchainjs#11419",
+    fix="Leave the field out.",
 )
 ID_LEN = Rule(
     "CHAT-ID-LEN",
@@ -67,6 +78,7 @@ ID_LEN = Rule(
     "but got a string with length {n} instead.",
     "A call's id has at most 64 characters.",
     "agno-agi/agno#5382 (40 at the time), jin-bo/agentao#321; recorded: 50 characters are accepted",
+    fix="Shorten the id, in the call and in its tool message alike.",
 )
 TOOL_CONTENT = Rule(
     "CHAT-TOOL-CONTENT",
@@ -75,17 +87,18 @@ TOOL_CONTENT = Rule(
     "A tool message says text, and nothing else.",
     "openai 3.51 ChatCompletionToolMessageParam",
     literal=False,
+    confidence=Confidence.DOCUMENTED,
+    fix="Say it as text; put pictures and files into a user message behind the tool messages.",
 )
 
-RULES = (
-    CALL_NO_TOOL,
-    TOOL_ORPHAN,
-    TOOL_ID_UNKNOWN,
-    TOOL_DUP,
-    TOOL_ID_MISSING,
-    CONTENT_NULL,
-    EMPTY_ARRAYS,
-    ID_LEN,
-    TOOL_CONTENT,
+NOTES = (
+    Rule(
+        "CHAT-TOOL-ORDER",
+        None,
+        "",
+        "The tool messages of a run stand in any order: they are matched by id.",
+        "OpenAI's guide to function calling; all 99 recorded runs are in the order of the calls",
+        confidence=Confidence.DOCUMENTED,
+    ),
 )
-"""The tenth rule of the shared table, CHAT-TOOL-ORDER, only says what must not be flagged."""
+"""What must not be flagged."""
