@@ -3,12 +3,14 @@
 Layout:
 
     dialects.py    the dialects that there are; check(), walk(), encoder(), decode()
+    repair/        making a history valid that somebody else has broken
     common/        what all dialects share: rules, the walk of a check, encoding, ids
     openai_responses/  openai_chat/    one room per dialect: its rules, and both directions
 
 Pure: no clock, I/O, logging or randomness; the same items and settings give the same bytes (R10, R19). A
-check is on the exact bytes that leave, whoever built them (R15). Nothing here repairs or deletes anything:
-what a dialect cannot say is set aside, and ``Encoded.positions`` says so (R16).
+check is on the exact bytes that leave, whoever built them (R15). Nothing here deletes anything: what a
+dialect cannot say, or a repair takes out, is set aside, and ``Encoded.positions`` and ``Repaired.changes`` say
+so (R16).
 """
 
 from turnlock.wire.common.encoding import Encoder as Encoder
@@ -32,5 +34,7 @@ from turnlock.wire.dialects import (
     decode as decode,
     encoder as encoder,
     growing as growing,
+    read as read,
+    repair as repair,
     walk as walk,
 )

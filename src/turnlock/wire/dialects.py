@@ -15,10 +15,13 @@ from attrs import field, frozen
 
 from turnlock.wire import openai_chat, openai_responses
 from turnlock.wire.common.encoding import Encoder
+from turnlock.wire.common.history import History
 from turnlock.wire.common.request import Decoded
 from turnlock.wire.common.rules import UNREADABLE, Rule, Violation
 from turnlock.wire.common.walk import Growing, Walk, body_of, walk_all
 from turnlock.wire.openai_responses.rules import DEEPSEEK_RULES, RULES as RESPONSES_RULES
+from turnlock.wire.repair.pieces import Repaired
+from turnlock.wire.repair.repairer import Repairer, repair_body
 
 
 class _Start(Protocol):
@@ -50,6 +53,8 @@ class _Dialect:
         profiles: What may stand behind a ``+``.
         encoder: Makes an encoder for a server with these profiles.
         decode: Reads what a provider completed of an answer.
+        read: Reads a whole body.
+        repairer: Makes the means of repair for a body: profiles and open calls in.
     """
 
     rules: tuple[Rule, ...]
@@ -57,6 +62,8 @@ class _Dialect:
     profiles: frozenset[str] = field(default=frozenset(), kw_only=True)
     encoder: Callable[[frozenset[str]], Encoder] | None = field(default=None, kw_only=True)
     decode: _Decode | None = field(default=None, kw_only=True)
+    read: Callable[[Mapping[str, Any]], History] | None = field(default=None, kw_only=True)
+    repairer: Callable[[frozenset[str], frozenset[str]], Repairer] | None = field(default=None, kw_only=True)
 
 
 def _chat(server: openai_chat.Server) -> _Dialect:
@@ -78,6 +85,7 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             profiles=frozenset({"stored", "unique_ids"}),
             encoder=openai_responses.ResponsesEncoder,
             decode=openai_responses.decode_responses,
+            repairer=openai_responses.ResponsesRepairer,
         ),
         "openai_chat": _chat(openai_chat.OPENAI),
         "deepseek_responses": _Dialect(
@@ -85,6 +93,7 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             openai_responses.DeepSeekWalk,
             encoder=openai_responses.ResponsesEncoder,
             decode=openai_responses.decode_responses,
+            repairer=openai_responses.DeepSeekRepairer,
         ),
         **{name: _chat(server) for name, server in openai_chat.COMPATIBLE.items()},
     }
@@ -188,6 +197,45 @@ def decode(
     if read is None:
         raise ValueError(f"nothing reads {dialect!r} yet")
     return read(raw, request=request, model=model, next_ordinal=next_ordinal, cut=cut)
+
+
+def read(body: Mapping[str, Any] | bytes | str, dialect: str) -> History:
+    """Read a whole body back into a transcript, as it stands: also a wrong one.
+
+    Raises:
+        ValueError: There is no such dialect, or the body is no JSON object.
+    """
+    known = _known(dialect)
+    value, problem = body_of(body)
+    if problem:
+        raise ValueError(f"the body cannot be read: {problem}")
+    if known.read is None:
+        raise ValueError(f"nothing reads bodies of {dialect!r} yet")
+    return known.read(value)
+
+
+def repair(body: Mapping[str, Any] | bytes | str, dialect: str, open_calls: Collection[str] = ()) -> Repaired:
+    """Make a body valid: what is open is closed, and nothing is erased (R16, C36 to C42).
+
+    Deterministic; a repaired body is not changed by another repair, and a valid one is given back as it was.
+
+    Args:
+        body: The bytes that would leave, or the value that they say.
+        dialect: As for ``check``.
+        open_calls: As for ``check``; one that the body does not answer is closed.
+
+    Raises:
+        ValueError: There is no such dialect, or the body is no JSON object.
+    """
+    known = _known(dialect)
+    value, problem = body_of(body)
+    if problem:
+        raise ValueError(f"the body cannot be repaired: {problem}")
+    if known.repairer is None:
+        raise ValueError(f"nothing repairs {dialect!r} yet")
+    given = body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else None
+    means = known.repairer(_profiles(dialect), frozenset(open_calls))
+    return repair_body(value, given, means, lambda mended: check(mended, dialect, open_calls))
 
 
 def _known(dialect: str) -> _Dialect:

@@ -7,6 +7,7 @@ Layout:
     outputs.py   what answers each kind of call
     encode.py    transcript → input
     decode.py    output item → item
+    repair.py    request body → request body, mended
     check.py     input → violations; DeepSeek's strictness of the same format too
 """
 
@@ -16,3 +17,7 @@ from turnlock.wire.openai_responses.check import (
 )
 from turnlock.wire.openai_responses.decode import decode_responses as decode_responses
 from turnlock.wire.openai_responses.encode import ResponsesEncoder as ResponsesEncoder
+from turnlock.wire.openai_responses.repair import (
+    DeepSeekRepairer as DeepSeekRepairer,
+    ResponsesRepairer as ResponsesRepairer,
+)
