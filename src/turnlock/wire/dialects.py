@@ -72,8 +72,8 @@ def _chat(server: openai_chat.Server) -> _Dialect:
         server.rules,
         partial(openai_chat.ChatWalk, server=server),
         profiles=server.profiles,
-        encoder=openai_chat.ChatEncoder,
-        decode=openai_chat.decode_chat,
+        encoder=partial(openai_chat.encoder_for, server),
+        decode=partial(openai_chat.decode_chat, dialect=server.name),
     )
 
 

@@ -7,12 +7,14 @@ Layout:
     servers.py      the servers: which rules hold where, and what is written otherwise
     encode.py       transcript → messages
     decode.py       assistant message → items
+    content.py      the content of messages, both ways
+    tools.py        the tools of a request
     check.py        messages → violations
 """
 
 from turnlock.wire.openai_chat.check import ChatWalk as ChatWalk
 from turnlock.wire.openai_chat.decode import decode_chat as decode_chat
-from turnlock.wire.openai_chat.encode import ChatEncoder as ChatEncoder
+from turnlock.wire.openai_chat.encode import ChatEncoder as ChatEncoder, encoder_for as encoder_for
 from turnlock.wire.openai_chat.servers import (
     COMPATIBLE as COMPATIBLE,
     OPENAI as OPENAI,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-import msgspec
 from attrs import define, field
 
 from turnlock.wire.common.ids import ID_MAX
@@ -151,10 +151,14 @@ def _is_text(part: object) -> bool:
 
 def _is_json(text: str) -> bool:
     try:
-        msgspec.json.decode(text)
+        json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
 
 
 def _escaped(name: object) -> str:
