@@ -91,8 +91,8 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
         "deepseek_responses": _Dialect(
             DEEPSEEK_RULES,
             openai_responses.DeepSeekWalk,
-            encoder=openai_responses.ResponsesEncoder,
-            decode=openai_responses.decode_responses,
+            encoder=openai_responses.DeepSeekEncoder,
+            decode=partial(openai_responses.decode_responses, dialect="deepseek_responses"),
             repairer=openai_responses.DeepSeekRepairer,
         ),
         **{name: _chat(server) for name, server in openai_chat.COMPATIBLE.items()},

@@ -92,6 +92,31 @@ def _words(part: Part) -> str:
     return part.text
 
 
+def is_foreign(raw: Mapping[str, Any], own: frozenset[str]) -> bool:
+    """A part of a format that is known here and is another's; what nobody knows may be newer than we are.
+
+    Args:
+        raw: A part.
+        own: The types of parts that the asking dialect has.
+    """
+    kind = raw.get("type")
+    if kind is None:
+        return not _UNTYPED.isdisjoint(raw)
+    return isinstance(kind, str) and kind in _TYPES and kind not in own
+
+
+_TYPES = frozenset(
+    {
+        *("text", "image_url", "input_audio", "file", "refusal"),
+        *("input_text", "output_text", "input_image", "input_file"),
+        *("image", "document", "search_result"),
+    }
+)
+_UNTYPED = frozenset(
+    {"text", "inlineData", "inline_data", "fileData", "file_data", "document", "image", "video"}
+)
+"""The keys that say what a part is in formats without a type."""
+
 _TEXT = frozenset({None, "text", "input_text", "output_text"})
 
 

@@ -6,13 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from turnlock.engine.items import Content
-from turnlock.wire.common.content import ImagePart, OtherPart, part_of
+from turnlock.wire.common.content import ImagePart, OtherPart, is_foreign, part_of
 
-_FOREIGN = frozenset({"input_text", "output_text", "input_image", "input_file", "image", "document"})
-"""Types of parts of other formats. What nobody here knows goes as it came: it may be newer than we are."""
-
-_UNTYPED = frozenset({"inlineData", "inline_data", "fileData", "file_data", "document", "image", "video"})
-"""What says in other formats which part it is, without a type."""
+_OWN = frozenset({"text", "image_url", "input_audio", "file", "refusal"})
+"""The types of parts that this format has."""
 
 
 def written(content: Content) -> Any:  # noqa: ANN401 - text, or a list of JSON objects
@@ -48,8 +45,7 @@ def text_of(content: object) -> str:
 
 def _part(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """A part in this format."""
-    kind = raw.get("type")
-    if not (kind in _FOREIGN if isinstance(kind, str) else kind is None and not _UNTYPED.isdisjoint(raw)):
+    if not is_foreign(raw, _OWN):
         return raw
     match part_of(raw):
         case ImagePart() as image:

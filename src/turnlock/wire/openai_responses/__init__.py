@@ -5,7 +5,9 @@ Layout:
     rules.py     the provider's rules, as data
     kinds.py     the kinds of call, as data: their items, names and fields
     outputs.py   what answers each kind of call
+    content.py   the content of messages
     encode.py    transcript → input
+    deepseek.py  the same for DeepSeek
     decode.py    output item → item
     repair.py    request body → request body, mended
     check.py     input → violations; DeepSeek's strictness of the same format too
@@ -16,6 +18,7 @@ from turnlock.wire.openai_responses.check import (
     ResponsesWalk as ResponsesWalk,
 )
 from turnlock.wire.openai_responses.decode import decode_responses as decode_responses
+from turnlock.wire.openai_responses.deepseek import DeepSeekEncoder as DeepSeekEncoder
 from turnlock.wire.openai_responses.encode import ResponsesEncoder as ResponsesEncoder
 from turnlock.wire.openai_responses.repair import (
     DeepSeekRepairer as DeepSeekRepairer,

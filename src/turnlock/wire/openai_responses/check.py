@@ -73,12 +73,17 @@ class DeepSeekWalk(_InputWalk):
     def _look_at(self, at: int, row: Mapping[str, Any]) -> None:
         kind = item_type(row)
         call, output = BY_CALL.get(kind), BY_OUTPUT.get(kind)
-        if call is not None and isinstance(call_id := row.get(call.id_field), str):
-            self.pairs.call(at, call_id)
-        elif output is not None and isinstance(call_id := row.get(output.output_id_field), str):
-            self.pairs.answer(at, call_id)
-        else:
+        call_id: object = None
+        if call is not None and not by_provider(call, row):
+            call_id = row.get(call.id_field)
+        elif output is not None and not by_provider(output, row):
+            call_id = row.get(output.output_id_field)
+        if not isinstance(call_id, str):
             self.pairs.other()
+        elif call is not None:
+            self.pairs.call(at, call_id)
+        else:
+            self.pairs.answer(at, call_id)
 
     def _pending(self) -> Iterator[Found]:
         for finding in self.pairs.findings():

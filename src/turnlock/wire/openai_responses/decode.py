@@ -17,10 +17,16 @@ from turnlock.wire.openai_responses.kinds import BY_CALL, DIALECT, Shape, by_pro
 
 
 def decode_responses(
-    raw: Mapping[str, Any], *, request: int, model: str, next_ordinal: Callable[[], int], cut: bool = False
+    raw: Mapping[str, Any],
+    *,
+    request: int,
+    model: str,
+    next_ordinal: Callable[[], int],
+    cut: bool = False,
+    dialect: str = DIALECT,
 ) -> list[Decoded]:
     """Read one completed output item; see ``turnlock.wire.decode``."""
-    origin = Origin(DIALECT, model, raw)
+    origin = Origin(dialect, model, raw)
     kind = item_type(raw)
     shape = BY_CALL.get(kind)
     if shape is not None and not by_provider(shape, raw):
@@ -29,7 +35,8 @@ def decode_responses(
         text = message_text(raw)
         return [Decoded(Text(text, request, origin))] if text else []
     if kind == "reasoning":
-        return [Decoded(Reasoning(_texts(raw.get("summary"), "\n\n"), request, origin))]
+        thought = _texts(raw.get("summary"), "\n\n") or _texts(raw.get("content"), "\n\n")
+        return [Decoded(Reasoning(thought, request, origin))]
     return [Decoded(ServerCall(kind, request, origin))]
 
 

@@ -32,6 +32,7 @@ from turnlock.engine.items import (
 from turnlock.wire.common.encoding import Encoder, Places, Rows
 from turnlock.wire.common.ids import ID_MAX
 from turnlock.wire.common.request import NAMELESS, Settings, ToolSpec, envelope
+from turnlock.wire.openai_responses.content import written
 from turnlock.wire.openai_responses.decode import message_text
 from turnlock.wire.openai_responses.kinds import (
     BY_CALL,
@@ -53,6 +54,8 @@ class ResponsesEncoder(Encoder):
     """The encoder of ``openai_responses``."""
 
     transcript: ClassVar[str] = "input"
+    dialect: ClassVar[str] = DIALECT
+    """Whose own items go back as they came."""
 
     _item_ids: set[str] = field(init=False, factory=set)  # an id stands once in a request (RESP-DUP-ITEM-ID)
 
@@ -71,7 +74,7 @@ class ResponsesEncoder(Encoder):
         super()._start(settings)
 
     def _block(self, block: Sequence[Item], settings: Settings) -> tuple[Rows, Places]:
-        own = [_made_by(item, settings.model) for item in block]
+        own = [self._made_by(item, settings.model) for item in block]
         sendable = _sendable(block, own)
         with_ids = _stored(settings) and self._take_ids(block, own, sendable)
         rows: Rows = []
@@ -82,11 +85,28 @@ class ResponsesEncoder(Encoder):
             rows.extend(written)
         return rows, places
 
+    def _made_by(self, item: Item, model: str) -> Origin | None:
+        """The provider's own form of an item, if the model that is asked made it and it says the same."""
+        origin = item.origin if isinstance(item, ModelItem) else None
+        if origin is None or (origin.dialect, origin.model) != (self.dialect, model):
+            return None
+        match item:
+            case Text():
+                same = message_text(origin.item) == item.text
+            case Call():
+                same = origin.item.get("type") == SHAPES[item.kind].call
+            case _:
+                same = True
+        return origin if same else None
+
     def _take_ids(
         self, block: Sequence[Item], own: Sequence[Origin | None], sendable: Sequence[bool]
     ) -> bool:
         """May this answer keep the provider's item ids? If so they are taken."""
         ids: set[str] = set()
+        first = next((item for item, origin in zip(block, own, strict=True) if origin is not None), None)
+        if "stored" in self.profiles and not isinstance(first, Reasoning):
+            return False  # the provider may look for reasoning before it (RESP-CALL-NEEDS-REASONING)
         for item, origin, may_be_sent in zip(block, own, sendable, strict=True):
             if origin is None or (isinstance(item, Call) and item.kind is CallKind.MCP_APPROVAL):
                 continue
@@ -106,7 +126,7 @@ class ResponsesEncoder(Encoder):
         row: Mapping[str, Any] | None
         match item:
             case Message():
-                row = {"role": item.role, "content": item.content or ""}
+                row = {"role": item.role, "content": written(item.content)}
             case Note():
                 row = {"role": Role.USER, "content": item.text}
             case Text():
@@ -129,8 +149,8 @@ class ResponsesEncoder(Encoder):
         shape = SHAPES[call.kind]
         origin = call.origin
         row: dict[str, Any] = {"type": shape.call}
-        if origin is not None and origin.dialect == DIALECT and origin.item.get("type") == shape.call:
-            row |= _sent_back(origin.item, with_id=with_id)
+        if origin is not None and origin.dialect == self.dialect and origin.item.get("type") == shape.call:
+            row |= sent_back(origin.item, with_id=with_id)
         if call.kind is CallKind.MCP_APPROVAL:
             row[shape.id_field] = self._ids.give(call, also_taken=self._item_ids)
             self._item_ids.add(row[shape.id_field])
@@ -148,7 +168,7 @@ class ResponsesEncoder(Encoder):
         return row
 
     def _server_call(self, call: ServerCall, *, with_id: bool) -> Mapping[str, Any] | None:
-        if call.origin.dialect != DIALECT:
+        if call.origin.dialect != self.dialect:
             return None  # only its provider understands it
         row = {key: value for key, value in call.origin.item.items() if key != "created_by"}
         if not with_id:
@@ -178,21 +198,6 @@ def _stored(settings: Settings) -> bool:
     return settings.options.get("store") is not False
 
 
-def _made_by(item: Item, model: str) -> Origin | None:
-    """The provider's own form of an item, if the model that is asked made it and it still says the same."""
-    origin = item.origin if isinstance(item, ModelItem) else None
-    if origin is None or (origin.dialect, origin.model) != (DIALECT, model):
-        return None
-    match item:
-        case Text():
-            same = message_text(origin.item) == item.text
-        case Call():
-            same = origin.item.get("type") == SHAPES[item.kind].call
-        case _:
-            same = True
-    return origin if same else None
-
-
 def _sendable(block: Sequence[Item], own: Sequence[Origin | None]) -> list[bool]:
     """Reasoning is sent to the model that made it, with the item that it belongs to; the rest always is."""
     sendable: list[bool] = []
@@ -206,7 +211,7 @@ def _sendable(block: Sequence[Item], own: Sequence[Origin | None]) -> list[bool]
     return sendable[::-1]
 
 
-def _sent_back(item: Mapping[str, Any], *, with_id: bool) -> dict[str, Any]:
+def sent_back(item: Mapping[str, Any], *, with_id: bool) -> dict[str, Any]:
     """The provider's own item without what it does not take back."""
     return {
         key: value
@@ -220,7 +225,7 @@ def _text(item: Text, *, with_id: bool) -> Mapping[str, Any]:
     said = origin.item if origin is not None and origin.dialect == DIALECT else {}
     if with_id:
         status = said.get("status") or _COMPLETED
-        return {**_sent_back(said, with_id=True), "role": "assistant", "status": status}
+        return {**sent_back(said, with_id=True), "role": "assistant", "status": status}
     row: dict[str, Any] = {"role": "assistant", "content": item.text}
     if said.get("phase") is not None:
         row["phase"] = said["phase"]  # newer models answer worse without it
@@ -231,7 +236,7 @@ def _reasoning(item: Reasoning, *, with_id: bool) -> Mapping[str, Any] | None:
     said = item.origin.item if item.origin is not None else {}
     if not with_id and not said.get("encrypted_content"):
         return None  # without an id its content is all that the provider could know it by
-    row = _sent_back(said, with_id=with_id)
+    row = sent_back(said, with_id=with_id)
     if not isinstance(row.get("summary"), list):
         row["summary"] = []  # required, also where the provider left it out
     return row
