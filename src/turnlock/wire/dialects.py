@@ -74,6 +74,7 @@ def _chat(server: openai_chat.Server) -> _Dialect:
         profiles=server.profiles,
         encoder=partial(openai_chat.encoder_for, server),
         decode=partial(openai_chat.decode_chat, dialect=server.name),
+        read=partial(openai_chat.read_chat, dialect=server.name),
     )
 
 
@@ -85,6 +86,7 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             profiles=frozenset({"stored", "unique_ids"}),
             encoder=openai_responses.ResponsesEncoder,
             decode=openai_responses.decode_responses,
+            read=openai_responses.read_responses,
             repairer=openai_responses.ResponsesRepairer,
         ),
         "openai_chat": _chat(openai_chat.OPENAI),
@@ -93,6 +95,7 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             openai_responses.DeepSeekWalk,
             encoder=openai_responses.DeepSeekEncoder,
             decode=partial(openai_responses.decode_responses, dialect="deepseek_responses"),
+            read=partial(openai_responses.read_responses, dialect="deepseek_responses"),
             repairer=openai_responses.DeepSeekRepairer,
         ),
         **{name: _chat(server) for name, server in openai_chat.COMPATIBLE.items()},

@@ -7,6 +7,7 @@ Layout:
     servers.py      the servers: which rules hold where, and what is written otherwise
     encode.py       transcript → messages
     decode.py       assistant message → items
+    read.py         a whole body → transcript
     content.py      the content of messages, both ways
     tools.py        the tools of a request
     check.py        messages → violations
@@ -15,6 +16,7 @@ Layout:
 from turnlock.wire.openai_chat.check import ChatWalk as ChatWalk
 from turnlock.wire.openai_chat.decode import decode_chat as decode_chat
 from turnlock.wire.openai_chat.encode import ChatEncoder as ChatEncoder, encoder_for as encoder_for
+from turnlock.wire.openai_chat.read import read_chat as read_chat
 from turnlock.wire.openai_chat.servers import (
     COMPATIBLE as COMPATIBLE,
     OPENAI as OPENAI,

@@ -7,7 +7,7 @@ It must never fail on what a provider sends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from turnlock.engine.items import Call, CallKind, Origin, Reasoning, Text
@@ -39,7 +39,7 @@ def decode_chat(
     if thought:
         found.append(Decoded(Reasoning(_thought(thought), request, Origin(dialect, model, thought))))
     text = text_of(raw.get("content")) + text_of(raw.get("refusal"))
-    calls = raw.get("tool_calls")
+    calls = raw.get("tool_calls") or _old_form(raw)
     if text:
         message = {key: value for key, value in raw.items() if key not in _SAID_APART}
         found.append(Decoded(Text(text, request, Origin(dialect, model, message))))
@@ -53,7 +53,13 @@ def decode_chat(
     return found
 
 
-_SAID_APART = frozenset({"tool_calls", *REASONING})
+_SAID_APART = frozenset({"tool_calls", "function_call", *REASONING})
+
+
+def _old_form(raw: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The one call, without an id, of messages from before there were tools."""
+    call = raw.get("function_call")
+    return ({"type": "function", "function": call},) if isinstance(call, Mapping) else ()
 
 
 def _call(call: Mapping[str, Any], origin: Origin, request: int, ordinal: int, *, cut: bool) -> Decoded:

@@ -130,7 +130,7 @@ class ResponsesEncoder(Encoder):
             case Note():
                 row = {"role": Role.USER, "content": item.text}
             case Text():
-                row = _text(item, with_id=with_id)
+                row = self._text(item, with_id=with_id)
             case Reasoning():
                 row = _reasoning(item, with_id=with_id)
             case Call():
@@ -140,10 +140,21 @@ class ResponsesEncoder(Encoder):
             case Output():
                 known = self._ids.of(item.ordinal)
                 # Without its call an output has no id, and would be refused: it is set aside (R16).
-                return () if known is None else output_rows(*known, item)
+                return () if known is None else output_rows(*known, item, dialect=self.dialect)
             case _:
                 assert_never(item)
         return () if row is None else (row,)
+
+    def _text(self, item: Text, *, with_id: bool) -> Mapping[str, Any]:
+        origin = item.origin
+        said = origin.item if origin is not None and origin.dialect == self.dialect else {}
+        if with_id:
+            status = said.get("status") or _COMPLETED
+            return {**sent_back(said, with_id=True), "role": "assistant", "status": status}
+        row: dict[str, Any] = {"role": "assistant", "content": item.text}
+        if said.get("phase") is not None:
+            row["phase"] = said["phase"]  # newer models answer worse without it
+        return row
 
     def _call(self, call: Call, *, with_id: bool) -> Mapping[str, Any]:
         shape = SHAPES[call.kind]
@@ -171,9 +182,9 @@ class ResponsesEncoder(Encoder):
         if call.origin.dialect != self.dialect:
             return None  # only its provider understands it
         row = {key: value for key, value in call.origin.item.items() if key != "created_by"}
-        if not with_id:
-            row.pop("id", None)
         kind, label = item_type(row), row.get(CALL_ID)
+        if not (with_id or kind == "item_reference"):
+            row.pop("id", None)
         if isinstance(label, str) and kind in BY_CALL:
             row[CALL_ID] = self._ids.give_server(BY_CALL[kind].kind, label, call.request)
         elif isinstance(label, str) and kind in BY_OUTPUT:
@@ -218,18 +229,6 @@ def sent_back(item: Mapping[str, Any], *, with_id: bool) -> dict[str, Any]:
         for key, value in item.items()
         if value is not None and key not in _NOT_SENT_BACK and (with_id or key != "id")
     }
-
-
-def _text(item: Text, *, with_id: bool) -> Mapping[str, Any]:
-    origin = item.origin
-    said = origin.item if origin is not None and origin.dialect == DIALECT else {}
-    if with_id:
-        status = said.get("status") or _COMPLETED
-        return {**sent_back(said, with_id=True), "role": "assistant", "status": status}
-    row: dict[str, Any] = {"role": "assistant", "content": item.text}
-    if said.get("phase") is not None:
-        row["phase"] = said["phase"]  # newer models answer worse without it
-    return row
 
 
 def _reasoning(item: Reasoning, *, with_id: bool) -> Mapping[str, Any] | None:

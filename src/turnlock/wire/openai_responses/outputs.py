@@ -29,7 +29,7 @@ _EXIT_FAILED = 1
 _PARTS = frozenset({"input_text", "input_image", "input_file"})
 
 
-def output_rows(call: Call, wire_id: str, output: Output) -> Sequence[Row]:
+def output_rows(call: Call, wire_id: str, output: Output, *, dialect: str = DIALECT) -> Sequence[Row]:
     """The rows of an output; the first is the one that answers the call.
 
     Only a computer call may have a second: its output is a screenshot and nothing else, so where there is
@@ -38,7 +38,7 @@ def output_rows(call: Call, wire_id: str, output: Output) -> Sequence[Row]:
     shape = SHAPES[call.kind]
     row = {"type": shape.output, shape.output_id_field: wire_id, **_SAY[call.kind](call, output)}
     origin = call.origin
-    if origin is not None and origin.dialect == DIALECT and origin.item.get("caller") is not None:
+    if origin is not None and origin.dialect == dialect and origin.item.get("caller") is not None:
         row["caller"] = origin.item["caller"]
     if call.kind is CallKind.COMPUTER and _screenshot(output) is None:
         return row, {"role": "developer", "content": output.model_text}
