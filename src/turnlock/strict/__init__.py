@@ -1,4 +1,4 @@
-"""The strict provider: a loopback server that speaks OpenAI's Responses and Chat Completions, from a script.
+"""The strict provider: a loopback server that speaks OpenAI's and Anthropic's APIs, from a script.
 
 It answers 400, in the provider's own words, to every history that the provider would refuse. Agents in any
 language can be run against it, and the rest of the library is judged by it: its verdicts are written apart
@@ -9,14 +9,17 @@ from ``turnlock.wire``, and it imports nothing else of turnlock. In three lines:
     client = AsyncOpenAI(base_url=base_url, api_key="any", max_retries=0)
 
 ``provider.exchanges`` and ``provider.bodies`` then say what came in and why it was refused.
-``judge_responses`` and ``judge_chat`` are the verdicts alone, pure functions of a request body.
+``judge_responses``, ``judge_chat`` and ``judge_anthropic`` are the verdicts alone, pure functions of a
+request body.
 ``turnlock.strict.server`` has the doors, ``serve`` and ``InProcess``; it needs the extra ``demo`` and is not
 imported here.
 
-What it does not do: it runs no model and no tool, looks at no schema of a tool, checks no key, model name or
-limit of tokens, verifies no encrypted reasoning, and serves nothing but loopback.
+What it does not do: it runs no model and no tool, looks at no schema of a tool, checks no key or limit of
+tokens and no model's name (only whether a Claude takes prefill), verifies no encrypted reasoning and no
+signature but its own, and serves nothing but loopback.
 """
 
+from turnlock.strict.anthropic.judge import judge as judge_anthropic
 from turnlock.strict.app import (
     ConnectionCut as ConnectionCut,
     Exchange as Exchange,
@@ -49,6 +52,7 @@ __all__ = [
     "Script",
     "ScriptError",
     "StrictProvider",
+    "judge_anthropic",
     "judge_chat",
     "judge_responses",
 ]

@@ -1,4 +1,4 @@
-"""What both dialects need to write an answer down: ids, pieces of text, token counts, the finished answer.
+"""What all dialects need to write an answer down: ids, pieces of text, token counts, the finished answer.
 
 Owns nothing that a dialect decides. No clock and no randomness: the same script, asked the same requests in
 the same order, gives the same bytes.
@@ -7,10 +7,12 @@ the same order, gives the same bytes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from attrs import define, field, frozen
+
+from turnlock.strict.script import Kind, Line
 
 Item: TypeAlias = dict[str, Any]
 
@@ -50,6 +52,14 @@ class Answer:
     items: tuple[Item, ...]
     chunks: tuple[bytes, ...]
     cut: bool
+
+
+def lacks(name: str, kinds: Container[Kind], finishes: Container[str], line: Line) -> str | None:
+    """Why the dialect of this name, which has these kinds of calls and these ends, cannot say a line."""
+    foreign = [f"a {call.kind} call" for call in line.calls if call.kind not in kinds]
+    if line.finish is not None and line.finish not in finishes:
+        foreign.append(f"the end {line.finish}")
+    return f"Line {line.number} of the script has {foreign[0]}, which {name} lacks." if foreign else None
 
 
 def torn(chunks: list[bytes]) -> tuple[bytes, ...]:

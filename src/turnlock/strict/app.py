@@ -20,15 +20,20 @@ from attrs import define, field, frozen, validators
 
 from turnlock.strict import chat, responses, stream_chat, stream_responses, verdict
 from turnlock.strict.answers import EPOCH, Answer, Ids
+from turnlock.strict.anthropic import judge as messages, stream as stream_messages
 from turnlock.strict.script import Asked, Line, Player, Script
 from turnlock.strict.verdict import Refusal
 
-Dialect: TypeAlias = Literal["openai_responses", "openai_chat"]
+Dialect: TypeAlias = Literal["openai_responses", "openai_chat", "anthropic"]
 End: TypeAlias = Literal["complete", "cut", "aborted"]
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 _Message: TypeAlias = MutableMapping[str, Any]
 
-_PATHS: Mapping[str, Dialect] = {"/responses": "openai_responses", "/chat/completions": "openai_chat"}
+_PATHS: Mapping[str, Dialect] = {
+    "/responses": "openai_responses",
+    "/chat/completions": "openai_chat",
+    "/messages": "anthropic",
+}
 _SECRET = ("authorization", "proxy-authorization", "api-key", "x-api-key", "cookie")
 _ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 _DECIDED = 900  # lines that ``answer`` decided are numbered from here: their call ids show it
@@ -52,7 +57,8 @@ class Exchange:
         body: The decoded body; None when it is no JSON object.
         status: The HTTP status of the answer.
         refusal: Why it was refused; None when the script answered.
-        answer: The items that the client saw complete; for Chat Completions the one message.
+        answer: The items that the client saw complete; for Chat Completions the one message, for Anthropic
+            the blocks.
         ended: How the answer ended; None while it is on its way.
         held: The items that the provider held for the client, which the body continues.
     """
@@ -132,16 +138,16 @@ Respond: TypeAlias = Callable[[str, str, Iterable[tuple[str, str]], bytes], Repl
 
 @define(eq=False)
 class StrictProvider:
-    """A provider that answers from a script, and refuses every history that OpenAI would refuse.
+    """A provider that answers from a script, and refuses every history that OpenAI or Anthropic would refuse.
 
     Args:
         script: What it says.
-        dialect: The only dialect that it speaks; requests of the other one get a 404. None speaks both.
+        dialect: The only dialect that it speaks; requests of another one get a 404. None speaks all.
         answer: Says what a request is answered with, as a line of a script; None leaves that to the script.
 
-    It answers ``POST …/responses``, ``POST …/chat/completions``, ``GET …/models`` and ``GET …/exchanges``
-    (what came in so far) under any prefix. A refused request uses up nothing of the script. A conversation
-    begins with the first request that names it.
+    It answers ``POST …/responses``, ``POST …/chat/completions``, ``POST …/messages``, ``GET …/models`` and
+    ``GET …/exchanges`` (what came in so far) under any prefix. A refused request uses up nothing of the
+    script. A conversation begins with the first request that names it.
     """
 
     script: Script
@@ -155,6 +161,7 @@ class StrictProvider:
     _held: dict[str, tuple[responses.Item, ...]] = field(factory=dict, init=False)
     _stored: dict[str, responses.Item] = field(factory=dict, init=False)
     _busy: set[str] = field(factory=set, init=False)
+    _paused: set[messages.Trace] = field(factory=set, init=False)
     _decided: int = field(default=0, init=False)
 
     @_player.default
@@ -198,7 +205,7 @@ class StrictProvider:
             refusal = Refusal(
                 "HTTP-METHOD", f"Not allowed to {method} on {path}.", 405, code="method_not_supported"
             )
-            return _refused(refusal, ("allow", "POST"))
+            return _json(405, _error(wanted, refusal), ("allow", "POST"))
         exchange = Exchange(len(self._exchanges) + 1, wanted, _redacted(headers), raw, _decoded(raw))
         if self.dialect not in {None, wanted}:
             return self._refuse(exchange, _unknown_url(method, path))
@@ -206,9 +213,12 @@ class StrictProvider:
             return self._refuse(
                 exchange, Refusal("HTTP-JSON", "We could not parse the JSON body of your request.")
             )
-        if wanted == "openai_chat":
-            return self._chat(exchange, exchange.body)
-        return self._responses(exchange, exchange.body)
+        answers = {
+            "openai_responses": self._responses,
+            "openai_chat": self._chat,
+            "anthropic": self._messages,
+        }
+        return answers[wanted](exchange, exchange.body)
 
     def _look(self, method: str, path: str) -> Reply:
         if method == "GET" and path.endswith("/models"):
@@ -216,24 +226,16 @@ class StrictProvider:
             return _json(200, {"object": "list", "data": [model]})
         if method == "GET" and path.endswith("/exchanges"):
             return _json(200, [_shown(exchange) for exchange in self._exchanges])
-        return _refused(_unknown_url(method, path))
+        return _json(404, _unknown_url(method, path).body())
 
     def _chat(self, exchange: Exchange, body: Mapping[str, Any]) -> Reply:
         refusal = chat.judge(body)
         if refusal is not None:
             return self._refuse(exchange, refusal)
         asked = stream_chat.asked(body["messages"], exchange.raw)
-        line = self._choose(asked)
-        if line is None:
-            return self._refuse(exchange, _nothing_left(asked))
-        if line.status is not None:
-            return self._fail(exchange, line, line.status)
-        foreign = [call.kind for call in line.calls if call.kind not in stream_chat.KINDS]
-        if foreign:
-            message = (
-                f"Line {line.number} of the script has a {foreign[0]} call, which Chat Completions lacks."
-            )
-            return self._refuse(exchange, Refusal("SCRIPT", message, 422, code="no_such_kind"))
+        line = self._line(exchange, asked, stream_chat.lacks)
+        if isinstance(line, Reply):
+            return line
         answer = stream_chat.answer(line, body, self._ids)
         return self._send(exchange, line, answer)
 
@@ -246,11 +248,9 @@ class StrictProvider:
             return self._refuse(exchange, refusal)
         sent = responses.resolved(body, self._stored)
         asked = stream_responses.asked([*before, *sent], exchange.raw)
-        line = self._choose(asked)
-        if line is None:
-            return self._refuse(exchange, _nothing_left(asked))
-        if line.status is not None:
-            return self._fail(exchange, line, line.status)
+        line = self._line(exchange, asked, stream_responses.lacks)
+        if isinstance(line, Reply):
+            return line
         answer = stream_responses.answer(line, body, self._ids)
         if conversation is not None:
             self._busy.add(conversation)
@@ -268,6 +268,34 @@ class StrictProvider:
                     )
 
         return self._send(exchange, line, answer, settle)
+
+    def _messages(self, exchange: Exchange, body: Mapping[str, Any]) -> Reply:
+        refusal = messages.judge(body, paused=self._paused)
+        if refusal is not None:
+            return self._refuse(exchange, refusal)
+        asked = stream_messages.asked(body["messages"], exchange.raw, self._paused)
+        line = self._line(exchange, asked, stream_messages.lacks)
+        if isinstance(line, Reply):
+            return line
+        answer = stream_messages.answer(line, body, self._ids)
+
+        def settle(how: End) -> None:
+            if how == "complete" and line.finish == "pause":
+                self._paused.add(messages.trace(answer.items))
+
+        return self._send(exchange, line, answer, settle)
+
+    def _line(self, exchange: Exchange, asked: Asked, lacks: Callable[[Line], str | None]) -> Line | Reply:
+        """The line that answers, or the error that is answered instead."""
+        line = self._choose(asked)
+        if line is None:
+            return self._refuse(exchange, _nothing_left(asked))
+        if line.status is not None:
+            return self._fail(exchange, line, line.status)
+        lacking = lacks(line)
+        if lacking is not None:
+            return self._refuse(exchange, Refusal("SCRIPT", lacking, 422, code="no_such_kind"))
+        return line
 
     def _choose(self, asked: Asked) -> Line | None:
         given = None if self.answer is None else self.answer(asked)
@@ -302,13 +330,15 @@ class StrictProvider:
         self._exchanges.append(
             attrs.evolve(exchange, status=refusal.status, refusal=refusal, ended="complete")
         )
-        return _refused(refusal)
+        headers = [_request_id(exchange)] if exchange.dialect == "anthropic" else []
+        return _json(refusal.status, _error(exchange.dialect, refusal, exchange.number), *headers)
 
     def _fail(self, exchange: Exchange, line: Line, status: int) -> Reply:
         self._exchanges.append(attrs.evolve(exchange, status=status))
         kind = _ERROR_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
         message = line.message or f"The script answers this request with status {status}."
-        body = Refusal("SCRIPT", message, status, type=kind, code=line.code).body()
+        refusal = Refusal("SCRIPT", message, status, type=kind, code=line.code)
+        body = _error(exchange.dialect, refusal, exchange.number)
         headers = [_JSON_TYPE, _request_id(exchange)]
         if line.retry_after is not None:
             headers.append(("retry-after", f"{line.retry_after}"))
@@ -449,8 +479,9 @@ def _json(status: int, body: object, *headers: tuple[str, str]) -> Reply:
     return Reply(status, (_JSON_TYPE, *headers), (msgspec.json.encode(body),))
 
 
-def _refused(refusal: Refusal, *headers: tuple[str, str]) -> Reply:
-    return _json(refusal.status, refusal.body(), *headers)
+def _error(dialect: Dialect, refusal: Refusal, number: int = 0) -> dict[str, Any]:
+    """The error envelope of a dialect, for the exchange of this number."""
+    return stream_messages.error(refusal, _id(number)) if dialect == "anthropic" else refusal.body()
 
 
 def _unknown_url(method: str, path: str) -> Refusal:
@@ -471,7 +502,12 @@ def _short(text: str) -> str:
 
 
 def _request_id(exchange: Exchange) -> tuple[str, str]:
-    return "x-request-id", f"req_{exchange.number:05d}"
+    name = "request-id" if exchange.dialect == "anthropic" else "x-request-id"
+    return name, _id(exchange.number)
+
+
+def _id(number: int) -> str:
+    return f"req_{number:05d}"
 
 
 def _redacted(headers: Iterable[tuple[str, str]]) -> Headers:

@@ -9,18 +9,22 @@ A line, all keys optional, but it says or refuses something::
     {"when": "part of the last user text",
      "reasoning": "…", "text": "…",
      "calls": [{"name": "ls", "arguments": {"path": "."}, "id": "call_1", "kind": "function"}],
-     "finish": "length" | "content_filter",
+     "finish": "length" | "content_filter" | "context" | "pause",
      "delay": seconds, "cut_after": items}
     {"status": 429, "message": "…", "code": "…", "retry_after": seconds, "when": …, "delay": …}
 
 Reasoning comes first, then the text, then the calls. ``kind`` is one of function, custom, local_shell,
-shell, apply_patch, computer, tool_search (run by the client) and mcp_approval. ``arguments`` is an object,
-written compactly, or a string that is sent as it is, so that broken JSON can be played; for ``custom`` it is
-the input, for ``local_shell``, ``shell`` and ``computer`` the action, for ``apply_patch`` the operation. An
-``id`` is the call id (for mcp_approval the id of the request) and is played verbatim, also an empty one or
-one of 70 characters. ``finish`` ends the answer incomplete: its last item is cut in half. ``cut_after`` cuts
-the connection after that many completed items, in the middle of the next one, or before the end marker where
-there is none.
+shell, apply_patch, computer, tool_search (run by the client), mcp_approval and server. Server is a tool of
+the provider's own, by name: its result follows directly, or, with ``"open": true``, begins the next answer.
+``arguments`` is an object, written compactly, or a string that is sent as it is, so that broken JSON can be
+played; for ``custom`` it is the input, for ``local_shell``, ``shell`` and ``computer`` the action, for
+``apply_patch`` the operation. An ``id`` is the call id (for mcp_approval the id of the request) and is played
+verbatim, also an empty one or one of 70 characters.
+
+``finish`` ends the answer incomplete. ``length``, ``content_filter`` (to Anthropic a refusal) and ``context``
+(the model's window is full) cut its last item in half; ``pause`` ends it between two items, to be asked again
+with what was said. ``cut_after`` cuts the connection after that many completed items, in the middle of the
+next one, or before the end marker where there is none. Not every dialect has every kind and every end.
 
 Which line answers. Lines with ``when`` answer requests whose last user text contains it: the first such line
 the first request after that text, the second the next one, counted in the request itself by the answers that
@@ -70,21 +74,32 @@ class Kind(StrEnum):
     COMPUTER = "computer"
     TOOL_SEARCH = "tool_search"
     MCP_APPROVAL = "mcp_approval"
+    SERVER = "server"
 
 
 #: Kinds whose arguments are an object of their own on the wire, never a text.
-_OBJECT_KINDS = (Kind.LOCAL_SHELL, Kind.SHELL, Kind.APPLY_PATCH, Kind.COMPUTER, Kind.TOOL_SEARCH)
-_NAMED_KINDS = (Kind.FUNCTION, Kind.CUSTOM, Kind.MCP_APPROVAL)
+_OBJECT_KINDS = (
+    Kind.LOCAL_SHELL,
+    Kind.SHELL,
+    Kind.APPLY_PATCH,
+    Kind.COMPUTER,
+    Kind.TOOL_SEARCH,
+    Kind.SERVER,
+)
+_NAMED_KINDS = (Kind.FUNCTION, Kind.CUSTOM, Kind.MCP_APPROVAL, Kind.SERVER)
+#: What the ids of calls begin with; all other kinds have ``call``.
+_MARKS = {Kind.MCP_APPROVAL: "mcpr", Kind.SERVER: "srvtoolu"}
 
 
 @frozen
 class Call:
-    """A call of a line; ``id`` None lets the provider make one."""
+    """A call of a line; ``id`` None lets the provider make one, ``open`` leaves a server call unanswered."""
 
     name: str
     arguments: str | Mapping[str, Any]
     id: str | None = None
     kind: Kind = Kind.FUNCTION
+    open: bool = False
 
     @property
     def text(self) -> str:
@@ -133,7 +148,7 @@ class Line:
         )
 
     def _mark(self, call: Call) -> str:
-        return f"{'mcpr' if call.kind is Kind.MCP_APPROVAL else 'call'}_{self.number:03d}_"
+        return f"{_MARKS.get(call.kind, 'call')}_{self.number:03d}_"
 
 
 @frozen
@@ -285,7 +300,7 @@ class _Reader:
         line = Line(
             number=self.number,
             calls=tuple(self._call(call) for call in self._list(given.get("calls") or [])),
-            finish=self._one_of(given, "finish", ("length", "content_filter")),
+            finish=self._one_of(given, "finish", ("length", "content_filter", "context", "pause")),
             status=self._number(given, "status"),
             retry_after=self._seconds(given, "retry_after"),
             delay=self._seconds(given, "delay") or 0.0,
@@ -294,6 +309,10 @@ class _Reader:
         )
         if line.status is not None and not 400 <= line.status <= 599:
             raise self._error('"status" is an HTTP error', "write a number from 400 to 599")
+        if line.finish == "pause" and any(call.kind is not Kind.SERVER for call in line.calls):
+            raise self._error(
+                "an answer with calls for the client is not paused", 'leave out "finish" or the calls'
+            )
         self._cut(line)
         return line
 
@@ -309,7 +328,12 @@ class _Reader:
         if not isinstance(arguments, dict) and (kind in _OBJECT_KINDS or not isinstance(arguments, str)):
             allowed = "an object" if kind in _OBJECT_KINDS else "an object, or a string that is sent as it is"
             raise self._error(f'"arguments" of a {kind} call is {allowed}', f"write {allowed}")
-        return Call(name or kind, arguments, self._string(given, "id"), kind)
+        is_open = given.get("open", False)
+        if not isinstance(is_open, bool) or (is_open and kind is not Kind.SERVER):
+            raise self._error(
+                '"open" is true of a server call only', 'give it "kind": "server", or no "open"'
+            )
+        return Call(name or kind, arguments, self._string(given, "id"), kind, is_open)
 
     def _cut(self, line: Line) -> None:
         items = (line.reasoning is not None) + (line.text is not None) + len(line.calls)

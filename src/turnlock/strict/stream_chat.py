@@ -13,11 +13,18 @@ from typing import Any
 
 import msgspec
 
+from turnlock.strict import answers
 from turnlock.strict.answers import EPOCH, Answer, Ids, Item, first_half, pieces, text_of, tokens, torn
 from turnlock.strict.script import Asked, Call, Kind, Line
 
 #: The kinds of calls that the dialect has, and where the text of each stands.
 KINDS = {Kind.FUNCTION: "arguments", Kind.CUSTOM: "input"}
+_FINISHES = ("length", "content_filter")
+
+
+def lacks(line: Line) -> str | None:
+    """Why the dialect cannot say a line; None when it can."""
+    return answers.lacks("Chat Completions", KINDS, _FINISHES, line)
 
 
 def asked(messages: Sequence[Mapping[str, Any]], raw: bytes) -> Asked:

@@ -13,10 +13,14 @@ from typing import Any
 
 import msgspec
 
+from turnlock.strict import answers
 from turnlock.strict.answers import EPOCH, Answer, Ids, Item, first_half, pieces, text_of, tokens, torn
 from turnlock.strict.responses import type_of
 from turnlock.strict.script import Asked, Call, Kind, Line
 
+_KINDS = tuple(kind for kind in Kind if kind is not Kind.SERVER)
+#: What a line ends with, and the reason that the API gives.
+_FINISHES = {"length": "max_output_tokens", "content_filter": "content_filter"}
 _CLIENT_SIDE = (
     "function_call_output",
     "custom_tool_call_output",
@@ -30,6 +34,11 @@ _CLIENT_SIDE = (
     "configuration_update",
     "compaction_trigger",
 )
+
+
+def lacks(line: Line) -> str | None:
+    """Why the dialect cannot say a line; None when it can."""
+    return answers.lacks("Responses", _KINDS, _FINISHES, line)
 
 
 def asked(items: Sequence[Mapping[str, Any]], raw: bytes) -> Asked:
@@ -290,7 +299,6 @@ def _sse(event: Item) -> bytes:
 def envelope(line: Line, body: Mapping[str, Any], ids: Ids, items: Sequence[Item]) -> Item:
     """The Response object, complete with usage, around these items."""
     number = ids.number("resp")
-    reasons = {"length": "max_output_tokens", "content_filter": "content_filter"}
     said = [line.text or "", *(call.text for call in line.calls)]
     thought, sent = tokens(line.reasoning or ""), tokens(msgspec.json.encode(body).decode())
     conversation = body.get("conversation")
@@ -303,7 +311,7 @@ def envelope(line: Line, body: Mapping[str, Any], ids: Ids, items: Sequence[Item
         "completed_at": EPOCH + number if line.finish is None else None,
         "conversation": {"id": conversation} if isinstance(conversation, str) else conversation,
         "error": None,
-        "incomplete_details": None if line.finish is None else {"reason": reasons[line.finish]},
+        "incomplete_details": None if line.finish is None else {"reason": _FINISHES[line.finish]},
         "instructions": body.get("instructions"),
         "max_output_tokens": body.get("max_output_tokens"),
         "metadata": body.get("metadata") or {},

@@ -9,8 +9,8 @@ Layout:
 
 Pure: no clock, I/O, logging or randomness; the same items and settings give the same bytes (R10, R19). A
 check is on the exact bytes that leave, whoever built them (R15). Nothing here deletes anything: what a
-dialect cannot say, or a repair takes out, is set aside, and ``Encoded.positions`` and ``Repaired.changes`` say
-so (R16).
+dialect cannot say, or a repair takes out, is set aside, and ``Encoded.positions`` and ``Repaired.changes``
+say so (R16).
 """
 
 from turnlock.wire.common.encoding import Encoder as Encoder

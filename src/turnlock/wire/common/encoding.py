@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from attrs import define, field
 
-from turnlock.engine.items import CallKind, Item, ModelItem
+from turnlock.engine.items import CallKind, Item, Known, ModelItem
 from turnlock.wire.common.ids import PLAIN_IDS, IdStyle, WireIds
 from turnlock.wire.common.jsontext import dumps
 from turnlock.wire.common.request import Encoded, Settings
@@ -65,13 +65,20 @@ class Encoder(ABC):
     def __attrs_post_init__(self) -> None:
         self._ids = WireIds(self.id_style)
 
-    def encode(self, items: Sequence[Item], length: int, settings: Settings) -> Encoded:
+    def encode(
+        self,
+        items: Sequence[Item],
+        length: int,
+        settings: Settings,
+        known: Known | None = None,  # noqa: ARG002
+    ) -> Encoded:
         """Encode the first ``length`` items: the same items and settings give the same bytes.
 
         Args:
             items: The transcript; items that were encoded before are recognised by identity.
             length: How many of them the request carries.
             settings: What the request says beside them.
+            known: What the provider knows of them, for a dialect whose provider keeps histories.
 
         Raises:
             TypeError: Content or options hold something that is not a JSON value.

@@ -101,6 +101,11 @@ class WireIds:
         self._calls[call.ordinal] = call, wire_id
         return wire_id
 
+    def hold(self, call: Call) -> None:
+        """A call that the provider knows by its own label, whatever that is."""
+        self._calls[call.ordinal] = call, call.call_id
+        self._taken.add(call.call_id)
+
     def of(self, ordinal: int) -> tuple[Call, str] | None:
         """The call of an ordinal and its id; None when the transcript does not hold it."""
         return self._calls.get(ordinal)
