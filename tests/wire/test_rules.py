@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from turnlock.wire import RULES, Confidence, Severity, check
-from turnlock.wire.openai_chat import COMPATIBLE, OPENAI, compatible, rules as chat_rules
+from turnlock.wire.openai_chat import COMPATIBLE, OPENAI, rules as chat_rules
 from turnlock.wire.openai_responses import rules as responses_rules
 
 TABLE = json.loads((Path(__file__).parent / "data" / "wire_rules_openai.json").read_text())["rules"]
 BY_ID = {entry["id"]: entry for entry in TABLE}
 FAMILIES = sorted({entry["provider"] for entry in TABLE})
 OWN = {rule.id: rule for name in FAMILIES for rule in RULES[name] if BY_ID[rule.id]["provider"] == name}
-NOTES = {rule.id: rule for rule in (*chat_rules.NOTES, *compatible.NOTES, *responses_rules.NOTES)}
+NOTES = {rule.id: rule for rule in (*chat_rules.NOTES, *responses_rules.NOTES)}
 
 HELD = {"RESP-PREV-PENDING": ("call_1",)}
 """What the example of a rule leaves to the provider's memory."""

@@ -4,7 +4,6 @@ Layout:
 
     request.py     what a request says beside the transcript, and the results of both directions
     history.py     a body read back into a transcript
-    reading.py     which call an output of a body answers
     content.py     the content of messages, in whichever dialect it was written
     rules.py       what a rule and a violation are
     walk.py        the check as a walk over a history that grows

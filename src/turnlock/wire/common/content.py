@@ -92,13 +92,25 @@ def _words(part: Part) -> str:
     return part.text
 
 
-def is_foreign(raw: Mapping[str, Any], own: frozenset[str]) -> bool:
-    """A part of a format that is known here and is another's; what nobody knows may be newer than we are.
+def written(
+    content: Content, own: frozenset[str], write: Callable[[Part], Mapping[str, Any]]
+) -> str | list[Mapping[str, Any]]:
+    """A content in one dialect's format, whoever's it was.
+
+    What is the dialect's own goes as it came, and so does what nobody knows: it may be newer than we are.
 
     Args:
-        raw: A part.
-        own: The types of parts that the asking dialect has.
+        content: The content.
+        own: The types of parts that the dialect has.
+        write: Writes a part that is another's.
     """
+    if isinstance(content, str):
+        return content
+    given = ((raw, part_of(raw) if _is_foreign(raw, own) else None) for raw in content)
+    return [raw if part is None else write(part) for raw, part in given] or ""
+
+
+def _is_foreign(raw: Mapping[str, Any], own: frozenset[str]) -> bool:
     kind = raw.get("type")
     if kind is None:
         return not _UNTYPED.isdisjoint(raw)

@@ -2,8 +2,7 @@
 
 Layout:
 
-    rules.py        OpenAI's rules, as data
-    compatible.py   the rules of the other servers, as data
+    rules.py        OpenAI's rules, and the other servers' own, as data
     servers.py      the servers: which rules hold where, and what is written otherwise
     encode.py       transcript → messages
     decode.py       assistant message → items

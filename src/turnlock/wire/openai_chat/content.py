@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from turnlock.engine.items import Content
-from turnlock.wire.common.content import ImagePart, OtherPart, is_foreign, part_of
+from turnlock.wire.common import content as common
 
 _OWN = frozenset({"text", "image_url", "input_audio", "file", "refusal"})
 """The types of parts that this format has."""
 
 
-def written(content: Content) -> Any:  # noqa: ANN401 - text, or a list of JSON objects
+def written(content: Content) -> str | list[Mapping[str, Any]]:
     """A content in this format, whoever's it was."""
-    if isinstance(content, str):
-        return content
-    return [_part(raw) for raw in content] or ""
+    return common.written(content, _OWN, _part)
 
 
 def joined(first: object, second: object) -> object:
@@ -43,25 +41,14 @@ def text_of(content: object) -> str:
     return content if isinstance(content, str) else ""
 
 
-def _part(raw: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A part in this format."""
-    if not is_foreign(raw, _OWN):
-        return raw
-    match part_of(raw):
-        case ImagePart() as image:
-            return {"type": "image_url", "image_url": {"url": image.as_url}}
-        case OtherPart() as other:
-            return _file(raw) or {"type": "text", "text": other.text}
-        case part:
-            return {"type": "text", "text": part.text if part is not None else ""}
-
-
-def _file(raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """A file of OpenAI Responses, unless it is one by address."""
-    if raw.get("type") != "input_file":
-        return None
-    fields = {key: raw[key] for key in ("file_id", "file_data", "filename") if isinstance(raw.get(key), str)}
-    return {"type": "file", "file": fields} if fields.keys() - {"filename"} else None
+def _part(part: common.Part) -> Mapping[str, Any]:
+    match part:
+        case common.ImagePart():
+            return {"type": "image_url", "image_url": {"url": part.as_url}}
+        case common.OtherPart(raw={"type": "input_file", **file}) if file.keys() & {"file_id", "file_data"}:
+            return {"type": "file", "file": file}
+        case _:
+            return {"type": "text", "text": part.text}
 
 
 def _as_parts(content: object) -> list[object]:

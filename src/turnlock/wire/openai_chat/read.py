@@ -15,8 +15,7 @@ from typing import Any
 from turnlock.engine.items import CallKind, Role
 from turnlock.engine.outcome import returned
 from turnlock.wire.common.content import plain_text
-from turnlock.wire.common.history import History
-from turnlock.wire.common.reading import Reading
+from turnlock.wire.common.history import History, Reading
 from turnlock.wire.common.request import ToolSpec
 from turnlock.wire.openai_chat import content
 from turnlock.wire.openai_chat.decode import decode_chat

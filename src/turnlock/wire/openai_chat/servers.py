@@ -15,7 +15,7 @@ from attrs import astuple, evolve, field, frozen
 
 from turnlock.wire.common.ids import PLAIN_IDS, IdStyle
 from turnlock.wire.common.rules import Confidence, Rule, Severity
-from turnlock.wire.openai_chat import compatible, rules
+from turnlock.wire.openai_chat import rules
 
 
 def _unseen(rule: Rule) -> Rule:
@@ -112,16 +112,16 @@ OPENAI = Server(
 _COMPATIBLE = (
     Server(
         name="deepseek_chat",
-        no_tool=compatible.DEEPSEEK_CALL_NO_TOOL,
-        orphan=compatible.DEEPSEEK_TOOL_ORPHAN,
-        unknown=compatible.DEEPSEEK_TOOL_ORPHAN,
-        duplicate=compatible.DEEPSEEK_TOOL_ORPHAN,
-        reasoning=compatible.DEEPSEEK_REASONING,
+        no_tool=rules.DEEPSEEK_CALL_NO_TOOL,
+        orphan=rules.DEEPSEEK_TOOL_ORPHAN,
+        unknown=rules.DEEPSEEK_TOOL_ORPHAN,
+        duplicate=rules.DEEPSEEK_TOOL_ORPHAN,
+        reasoning=rules.DEEPSEEK_REASONING,
         gives_back=frozenset({"reasoning_content"}),
     ),
     Server(
         name="groq",
-        unknown_field=compatible.GROQ_UNKNOWN_FIELD,
+        unknown_field=rules.GROQ_UNKNOWN_FIELD,
         known_fields=MappingProxyType(  # the parameters of groq's own SDK
             {
                 "system": _NAMED,
@@ -135,23 +135,23 @@ _COMPATIBLE = (
     ),
     Server(
         name="dashscope_qwen",
-        no_tool=compatible.QWEN_CALL_NO_TOOL,
-        orphan=compatible.QWEN_TOOL_ORPHAN,
-        unknown=compatible.QWEN_TOOL_ORPHAN,
-        duplicate=compatible.QWEN_TOOL_ORPHAN,
+        no_tool=rules.QWEN_CALL_NO_TOOL,
+        orphan=rules.QWEN_TOOL_ORPHAN,
+        unknown=rules.QWEN_TOOL_ORPHAN,
+        duplicate=rules.QWEN_TOOL_ORPHAN,
     ),
     Server(
         name="minimax",
-        no_tool=compatible.MINIMAX_FOLLOW,
-        orphan=compatible.MINIMAX_ID,
-        unknown=compatible.MINIMAX_ID,
-        duplicate=compatible.MINIMAX_FOLLOW,
-        arguments=compatible.MINIMAX_ARGS,
+        no_tool=rules.MINIMAX_FOLLOW,
+        orphan=rules.MINIMAX_ID,
+        unknown=rules.MINIMAX_ID,
+        duplicate=rules.MINIMAX_FOLLOW,
+        arguments=rules.MINIMAX_ARGS,
         gives_back=frozenset({"reasoning_details"}),
     ),
     Server(
         name="moonshot",
-        reasoning=compatible.MOONSHOT_REASONING,
+        reasoning=rules.MOONSHOT_REASONING,
         no_reasoning=" ",
         gives_back=frozenset({"reasoning_content"}),
     ),
@@ -161,13 +161,13 @@ _COMPATIBLE = (
         orphan=_unseen(rules.TOOL_ORPHAN),
         unknown=_unseen(rules.TOOL_ID_UNKNOWN),
         duplicate=_unseen(rules.TOOL_DUP),
-        never_called=compatible.GPTOSS,
-        null_content=compatible.LLAMACPP_NULL,
-        alternate=compatible.ALTERNATE,
+        never_called=rules.GPTOSS,
+        null_content=rules.LLAMACPP_NULL,
+        alternate=rules.ALTERNATE,
     ),
     Server(
         name="openai_compatible",
-        arguments=compatible.ARGS_JSON,
+        arguments=rules.ARGS_JSON,
         gives_back=frozenset({"reasoning_details"}),
         ids=IdStyle(length=40),  # what servers of unknown age take (CHAT-ID-LEN)
     ),

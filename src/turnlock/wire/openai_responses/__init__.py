@@ -5,7 +5,6 @@ Layout:
     rules.py     the provider's rules, as data
     kinds.py     the kinds of call, as data: their items, names and fields
     outputs.py   what answers each kind of call
-    content.py   the content of messages
     encode.py    transcript → input
     deepseek.py  the same for DeepSeek
     decode.py    output item → item

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from turnlock.engine.items import Call, CallKind, Origin, Reasoning, ServerCall, Text
+from turnlock.engine.items import Call, Origin, Reasoning, ServerCall, Text
 from turnlock.engine.outcome import Cause
 from turnlock.wire.common.request import Decoded
-from turnlock.wire.openai_responses.kinds import BY_CALL, DIALECT, Shape, by_provider, item_type
+from turnlock.wire.openai_responses.kinds import BY_CALL, DIALECT, NAMED, Shape, by_provider, item_type
 
 
 def decode_responses(
@@ -47,7 +47,7 @@ def _call(
     problem = Cause.BAD_ARGUMENTS if why else None
     if cut or raw.get("status") == "incomplete":
         arguments, why, problem = "{}", "", Cause.CUT_OFF
-    named = shape.kind in (CallKind.FUNCTION, CallKind.CUSTOM)
+    named = shape.kind in NAMED
     name = _text_of(raw.get("name")) if named else str(shape.kind)
     call_id = _text_of(raw.get(shape.id_field))
     return Decoded(Call(ordinal, call_id, name, arguments, request, shape.kind, origin), problem, why)

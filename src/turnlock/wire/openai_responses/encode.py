@@ -31,10 +31,10 @@ from turnlock.engine.items import (
     ServerCall,
     Text,
 )
+from turnlock.wire.common.content import ImagePart, OtherPart, Part, written
 from turnlock.wire.common.encoding import Encoder, Places, Rows
 from turnlock.wire.common.ids import ID_MAX
-from turnlock.wire.common.request import NAMELESS, Encoded, Settings, ToolSpec, envelope
-from turnlock.wire.openai_responses.content import written
+from turnlock.wire.common.request import NAMELESS, Encoded, Settings, envelope
 from turnlock.wire.openai_responses.decode import message_text
 from turnlock.wire.openai_responses.kinds import (
     BY_CALL,
@@ -42,8 +42,10 @@ from turnlock.wire.openai_responses.kinds import (
     CALL_ID,
     DIALECT,
     ID_PREFIXES,
+    NAMED,
     SHAPES,
     item_type,
+    tool_row,
 )
 from turnlock.wire.openai_responses.outputs import output_rows
 
@@ -84,7 +86,7 @@ class ResponsesEncoder(Encoder):
         return Encoded(encoded.body, positions, tuple(reversed(open_calls)))
 
     def _envelope(self, settings: Settings) -> Mapping[str, Any]:
-        tools = [tool for spec in settings.tools if (tool := _tool(spec)) is not None]
+        tools = [tool for spec in settings.tools if (tool := tool_row(spec)) is not None]
         body = envelope(settings, tools, transcript=self.transcript)
         if settings.instructions:
             body["instructions"] = settings.instructions
@@ -155,7 +157,7 @@ class ResponsesEncoder(Encoder):
         row: Mapping[str, Any] | None
         match item:
             case Message():
-                row = {"role": item.role, "content": written(item.content)}
+                row = {"role": item.role, "content": written(item.content, _PARTS, _part)}
             case Note():
                 row = {"role": Role.USER, "content": item.text}
             case Text():
@@ -196,7 +198,7 @@ class ResponsesEncoder(Encoder):
             self._item_ids.add(row[shape.id_field])
         else:
             row[shape.id_field] = self._ids.give(call)
-        if call.kind in _NAMED:
+        if call.kind in NAMED:
             row["name"] = call.name or NAMELESS
         for part in shape.parts:
             row.pop(part, None)
@@ -225,7 +227,6 @@ class ResponsesEncoder(Encoder):
         return row
 
 
-_NAMED = frozenset({CallKind.FUNCTION, CallKind.CUSTOM})
 _REQUIRED: Mapping[CallKind, Mapping[str, Any]] = {
     CallKind.COMPUTER: {"pending_safety_checks": []},
     CallKind.TOOL_SEARCH: {"execution": "client"},
@@ -270,29 +271,16 @@ def _reasoning(item: Reasoning, *, with_id: bool) -> Mapping[str, Any] | None:
     return row
 
 
-def _tool(spec: ToolSpec) -> Mapping[str, Any] | None:
-    tool: dict[str, Any] = {"type": spec.kind}
-    if spec.kind in _NAMED:
-        tool["name"] = spec.name
-    if spec.kind in _DESCRIBED and spec.description:
-        tool["description"] = spec.description
-    match spec.kind:
-        case CallKind.FUNCTION:
-            tool["parameters"] = spec.parameters or {"type": "object", "properties": {}}
-            if spec.strict is not None:
-                tool["strict"] = spec.strict
-        case CallKind.CUSTOM:
-            if spec.parameters:
-                tool["format"] = spec.parameters
-        case CallKind.TOOL_SEARCH:
-            tool["execution"] = "client"
-            if spec.parameters:
-                tool["parameters"] = spec.parameters
-        case CallKind.MCP_APPROVAL:
-            return None  # a server's tools are named by an option; this one only answers for them
+_PARTS = frozenset({"input_text", "output_text", "input_image", "input_file", "input_audio", "refusal"})
+"""The types of parts of this format."""
+
+
+def _part(part: Part) -> Mapping[str, Any]:
+    """A part that came in another format."""
+    match part:
+        case ImagePart():
+            return {"type": "input_image", "image_url": part.as_url}
+        case OtherPart(raw={"type": "file", "file": Mapping() as file}):
+            return {"type": "input_file", **file}
         case _:
-            tool |= spec.parameters
-    return tool
-
-
-_DESCRIBED = _NAMED | {CallKind.TOOL_SEARCH}
+            return {"type": "input_text", "text": part.text}

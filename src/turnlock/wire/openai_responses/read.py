@@ -16,14 +16,12 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from turnlock.engine.items import CallKind, Role
-from turnlock.engine.outcome import Cause, Outcome, failed, returned
-from turnlock.machines import InvocationState
-from turnlock.wire.common.history import History
+from turnlock.engine.outcome import Outcome, failed, returned
+from turnlock.wire.common.history import History, Reading
 from turnlock.wire.common.jsontext import as_object, dumps
-from turnlock.wire.common.reading import Reading
 from turnlock.wire.common.request import ToolSpec
 from turnlock.wire.openai_responses.decode import decode_responses, message_text
 from turnlock.wire.openai_responses.kinds import (
@@ -139,7 +137,7 @@ def _text(value: object) -> str:
 
 
 def _with_native(text: str, native: object) -> Outcome:
-    return Outcome(InvocationState.COMPLETED, Cause.RETURNED, text, native=native)
+    return evolve(returned(text), native=native)
 
 
 def _text_or_parts(row: Row) -> Outcome:
