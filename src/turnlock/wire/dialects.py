@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 from attrs import field, frozen
 
-from turnlock.wire import openai_chat, openai_responses
+from turnlock.wire import anthropic, openai_chat, openai_responses
+from turnlock.wire.anthropic.rules import RULES as ANTHROPIC_RULES
 from turnlock.wire.common.encoding import Encoder
 from turnlock.wire.common.history import History
 from turnlock.wire.common.request import Decoded
@@ -70,7 +71,7 @@ def _chat(server: openai_chat.Server) -> _Dialect:
     """Chat Completions, as one server takes it."""
     return _Dialect(
         server.rules,
-        partial(openai_chat.ChatWalk, server=server),
+        partial(openai_chat.TwoFormatsWalk if server.blocks else openai_chat.ChatWalk, server=server),
         profiles=server.profiles,
         encoder=partial(openai_chat.encoder_for, server),
         decode=partial(openai_chat.decode_chat, dialect=server.name),
@@ -90,6 +91,13 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             repairer=openai_responses.ResponsesRepairer,
         ),
         "openai_chat": _chat(openai_chat.OPENAI),
+        "anthropic": _Dialect(
+            ANTHROPIC_RULES,
+            anthropic.AnthropicWalk,
+            profiles=frozenset({"4.6", "tools_required"}),
+            encoder=anthropic.AnthropicEncoder,
+            decode=anthropic.decode_anthropic,
+        ),
         "deepseek_responses": _Dialect(
             DEEPSEEK_RULES,
             openai_responses.DeepSeekWalk,

@@ -12,7 +12,7 @@ Layout:
     check.py        messages → violations
 """
 
-from turnlock.wire.openai_chat.check import ChatWalk as ChatWalk
+from turnlock.wire.openai_chat.check import ChatWalk as ChatWalk, TwoFormatsWalk as TwoFormatsWalk
 from turnlock.wire.openai_chat.decode import decode_chat as decode_chat
 from turnlock.wire.openai_chat.encode import ChatEncoder as ChatEncoder, encoder_for as encoder_for
 from turnlock.wire.openai_chat.read import read_chat as read_chat

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from attrs import define, field
 
+from turnlock.wire.anthropic.check import AnthropicWalk
+from turnlock.wire.anthropic.servers import MINIMAX, has_blocks
 from turnlock.wire.common.ids import ID_MAX
 from turnlock.wire.common.pairing import Adjacent, Finding, Flaw
+from turnlock.wire.common.rules import Violation
 from turnlock.wire.common.walk import Found, Walk
 from turnlock.wire.openai_chat.servers import OPENAI, Server
 
@@ -112,7 +115,7 @@ class ChatWalk(Walk):
             said = function.get("arguments")
             if isinstance(said, str) and not _is_json(said):
                 below += "/function/arguments"
-                self._add(at, self.server.arguments, ids, below=below, call_id=call_id)
+                self._add(at, self.server.arguments, ids, below=below, id=call_id)
 
     def _has_reasoning(self, message: Mapping[str, Any]) -> bool:
         said = message.get("reasoning_content")
@@ -142,7 +145,29 @@ class ChatWalk(Walk):
                 rule = server.orphan
                 if server.never_called is not None and (self._first_calls is None or at < self._first_calls):
                     rule = server.never_called
-        yield from self._broken(at, rule, ids, call_id=ids[0], first=finding.first)
+        yield from self._broken(at, rule, ids, id=ids[0], first=finding.first)
+
+
+@define(eq=False)
+class TwoFormatsWalk(ChatWalk):
+    """A check for a server that takes Anthropic's format too: which one a body is in, its blocks show."""
+
+    blocks: AnthropicWalk = field(init=False)
+    in_blocks: bool = field(init=False, default=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.blocks = AnthropicWalk(self.envelope, self.profiles, self.open_calls, server=MINIMAX)
+
+    def feed(self, rows: Iterable[object]) -> None:
+        """Both take every row: what the first rows are may only show later."""
+        for row in rows:
+            super().feed((row,))
+            self.blocks.feed((row,))
+            self.in_blocks = self.in_blocks or (isinstance(row, Mapping) and has_blocks(row))
+
+    def verdict(self) -> tuple[Violation, ...]:
+        """That of the format which the body is in."""
+        return self.blocks.verdict() if self.in_blocks else super().verdict()
 
 
 def _is_text(part: object) -> bool:

@@ -31,7 +31,7 @@ TOOL_ORPHAN = Rule(
 TOOL_ID_UNKNOWN = Rule(
     "CHAT-TOOL-ID-UNKNOWN",
     Severity.ERROR,
-    "Invalid parameter: 'tool_call_id' of '{call_id}' not found in 'tool_calls' of previous message.",
+    "Invalid parameter: 'tool_call_id' of '{id}' not found in 'tool_calls' of previous message.",
     "A tool message names a call of the assistant message before it.",
     "dapr/dapr-agents#145",
     fix="Give the tool message the id of a call of the assistant message before it.",
@@ -39,7 +39,7 @@ TOOL_ID_UNKNOWN = Rule(
 TOOL_DUP = Rule(
     "CHAT-TOOL-DUP",
     Severity.ERROR,
-    "Invalid parameter: Duplicate value for 'tool_call_id' of '{call_id}', in messages[{first}] and "
+    "Invalid parameter: Duplicate value for 'tool_call_id' of '{id}', in messages[{first}] and "
     "messages[{i}].",
     "A call has one tool message; a late result may not follow one that stood in for it.",
     "agno-agi/agno#5116, fatwang2/search2ai#30",
@@ -148,26 +148,10 @@ QWEN_TOOL_ORPHAN = Rule(
     "philschmid/mcp-openai-gemini-llama-example#5, langchain-ai/langgraph-supervisor-py#122",
     fix=_MOVE,
 )
-MINIMAX_FOLLOW = Rule(
-    "MINIMAX-FOLLOW",
-    Severity.ERROR,
-    "invalid params, tool call result does not follow tool call (2013)",
-    "Results stand directly behind the calls that they answer, one for each, and nothing beside them.",
-    "anomalyco/opencode#32609, can1357/oh-my-pi#2055",
-    fix="Put the results directly behind their calls, one for each, and text into a message of its own.",
-)
-MINIMAX_ID = Rule(
-    "MINIMAX-ID",
-    Severity.ERROR,
-    "invalid params, tool result's tool id({call_id}) not found (2013)",
-    "A result names a call of the answer before it.",
-    "MiniMax-AI/MiniMax-M2#76",
-    fix="Put the result directly behind its call, with the call's id, or leave it out if that is gone.",
-)
 MINIMAX_ARGS = Rule(
     "MINIMAX-ARGS",
     Severity.ERROR,
-    "invalid params, invalid function arguments json string, tool_call_id: {call_id} (2013)",
+    "invalid params, invalid function arguments json string, tool_call_id: {id} (2013)",
     "A call's arguments are valid JSON.",
     "earendil-works/pi#5468",
     fix="Send the arguments as JSON text; an empty object where they were cut off.",

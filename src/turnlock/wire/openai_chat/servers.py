@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from attrs import astuple, evolve, field, frozen
 
+from turnlock.wire.anthropic.servers import MINIMAX_FOLLOW, MINIMAX_ID
 from turnlock.wire.common.ids import PLAIN_IDS, IdStyle
 from turnlock.wire.common.rules import Confidence, Rule, Severity
 from turnlock.wire.openai_chat import rules
@@ -42,7 +43,7 @@ class Server:
         name: The dialect.
         no_tool: A call lacks its tool message. Its text may name ``ids``, and as ``behind`` the message that
             stands where the tool message should.
-        orphan: A tool message stands behind no calls; the text may name ``call_id``.
+        orphan: A tool message stands behind no calls; the text may name the ``id``.
         unknown: A tool message names no call of the message before it.
         duplicate: A call has a second tool message.
         no_id: A tool message names no call.
@@ -61,6 +62,7 @@ class Server:
         gives_back: The fields of reasoning that go back to the model that gave them.
         ids: What it takes for a call id.
         openai: It is OpenAI itself, and knows custom tools and the role developer.
+        blocks: It takes bodies in Anthropic's format too, by the same rules.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Server:
     gives_back: frozenset[str] = frozenset()
     ids: IdStyle = PLAIN_IDS
     openai: bool = False
+    blocks: bool = False
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -142,12 +145,13 @@ _COMPATIBLE = (
     ),
     Server(
         name="minimax",
-        no_tool=rules.MINIMAX_FOLLOW,
-        orphan=rules.MINIMAX_ID,
-        unknown=rules.MINIMAX_ID,
-        duplicate=rules.MINIMAX_FOLLOW,
+        no_tool=MINIMAX_FOLLOW,
+        orphan=MINIMAX_ID,
+        unknown=MINIMAX_ID,
+        duplicate=MINIMAX_FOLLOW,
         arguments=rules.MINIMAX_ARGS,
         gives_back=frozenset({"reasoning_details"}),
+        blocks=True,
     ),
     Server(
         name="moonshot",
