@@ -76,6 +76,7 @@ def _chat(server: openai_chat.Server) -> _Dialect:
         encoder=partial(openai_chat.encoder_for, server),
         decode=partial(openai_chat.decode_chat, dialect=server.name),
         read=partial(openai_chat.read_chat, dialect=server.name),
+        repairer=partial(openai_chat.ChatRepairer, server=server),
     )
 
 

@@ -7,6 +7,7 @@ Layout:
     encode.py       transcript → messages
     decode.py       assistant message → items
     read.py         a whole body → transcript
+    repair.py       request body → request body, mended
     content.py      the content of messages, both ways
     tools.py        the tools of a request
     check.py        messages → violations
@@ -16,6 +17,7 @@ from turnlock.wire.openai_chat.check import ChatWalk as ChatWalk, TwoFormatsWalk
 from turnlock.wire.openai_chat.decode import decode_chat as decode_chat
 from turnlock.wire.openai_chat.encode import ChatEncoder as ChatEncoder, encoder_for as encoder_for
 from turnlock.wire.openai_chat.read import read_chat as read_chat
+from turnlock.wire.openai_chat.repair import ChatRepairer as ChatRepairer
 from turnlock.wire.openai_chat.servers import (
     COMPATIBLE as COMPATIBLE,
     OPENAI as OPENAI,
