@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given, strategies as st
 
-from support.recorded import META, call, event, item, output, said, write
+from support.session_files import META, call, event, item, output, said, write
 from turnlock.cli import main
 from turnlock.cli.lint.findings import look
 from turnlock.reports import open_recording
@@ -223,6 +223,40 @@ def test_nothing_to_look_at_is_wrong_usage(tmp_path: Path) -> None:
     result = lint(tmp_path / "nothing.json")
     assert result.exit_code == 2
     assert "does not exist" in result.stderr
+
+
+def test_a_body_is_judged_with_its_own_envelope(tmp_path: Path) -> None:
+    """Nothing of the body before it is kept, also when that one was empty."""
+    thought = {"type": "reasoning", "id": "rs_1"}
+    bodies: list[dict[str, Any]] = [
+        {"input": [], "store": False},
+        {"input": [thought]},
+        {"input": [thought], "store": False},
+    ]
+    rules = [
+        (each["index"], each["rule"], each["severity"])
+        for each in found(write(tmp_path / "b.jsonl", *bodies))
+    ]
+    assert rules == [
+        (1, "RESP-REASONING-FOLLOW", "error"),
+        (2, "RESP-STORE-FALSE-REF", "error"),
+        (2, "RESP-REASONING-FOLLOW", "warning"),
+    ]
+
+
+def test_what_a_session_does_not_write_down_is_no_violation(tmp_path: Path) -> None:
+    """ANT-TOOLS-DEFINED: Claude Code sends tools, and no file has them; of a whole body it is known."""
+    rows = [
+        {"role": "user", "content": "Look."},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "t", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "done"}]},
+    ]
+    kinds = ("user", "assistant", "user")
+    lines = [{"type": kind, "message": row} for kind, row in zip(kinds, rows, strict=True)]
+    assert found(write(tmp_path / "session.jsonl", *lines)) == []
+    assert found(saved(tmp_path / "rows.json", rows)) == []
+    whole = found(saved(tmp_path / "body.json", {"max_tokens": 9, "messages": rows}))
+    assert [(each["rule"], each["severity"]) for each in whole] == [("ANT-TOOLS-DEFINED", "warning")]
 
 
 IDS = st.sampled_from(["a", "b", "c"])

@@ -1,92 +1,108 @@
-"""Lines of recorded sessions, made by hand: what the readers' tests are told in."""
+"""A record, lived again: its inputs through a new engine, its requests through a new encoder (R19)."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from turnlock.reports import Implied, open_recording
+import msgspec
+from attrs import define, field, frozen
 
-Line = dict[str, Any]
-
-
-def write(path: Path, *lines: Line | str) -> Path:
-    """A file of JSON lines; text stands as it is."""
-    text = [line if isinstance(line, str) else json.dumps(line) for line in lines]
-    path.write_text("".join(f"{line}\n" for line in text), "utf-8")
-    return path
+from support.snapshot import snapshot
+from turnlock import TransitionRefused
+from turnlock.engine import Command, Engine, Input, Trouble, commands, inputs
+from turnlock.journal import Entry, RequestSent, SessionOpened, from_record, read_jsonl
+from turnlock.wire import Encoder, Settings, Severity, ToolSpec, check, encoder
 
 
-def requests(path: Path, dialect: str | None = None) -> list[Implied]:
-    """All requests of all sessions of a file."""
-    return [request for recording in open_recording(path, dialect) for request in recording.requests()]
+@frozen
+class Moment:
+    """What stood when an input had been fed.
+
+    Attributes:
+        fed: The input.
+        refused: No row allowed it.
+        state: Everything that the engine knew.
+    """
+
+    fed: Input
+    refused: bool
+    state: Any
 
 
-def lengths(found: Sequence[Implied]) -> list[tuple[int, int]]:
-    """How many rows each request has, and how many of them are those of the request before it."""
-    return [(request.length, request.fresh) for request in found]
+@define(eq=False)
+class Relived:
+    """What the record of a session makes of a new engine.
+
+    Attributes:
+        opened: How the session began.
+        engine: The engine, as the record leaves it.
+        moments: After each input.
+        said: What the engine said, in order.
+        bodies: The requests that could leave, by number.
+        unsendable: The numbers of those that our own check, or the provider before, has refused.
+    """
+
+    opened: SessionOpened
+    engine: Engine
+    moments: list[Moment] = field(factory=list)
+    said: list[Command] = field(factory=list)
+    bodies: dict[int, bytes] = field(factory=dict)
+    unsendable: list[int] = field(factory=list)
+    _encoder: Encoder = field(init=False)
+    _settings: Settings = field(init=False)
+    _refused: bytes = field(default=b"", init=False)
+
+    def __attrs_post_init__(self) -> None:
+        assert self.opened.dialect is not None
+        self._encoder = encoder(self.opened.dialect)
+        self._settings = settings_of(self.opened)
+
+    def feed(self, taken: Input) -> None:
+        refused = False
+        said: Sequence[Command] = ()
+        if isinstance(taken, inputs.ResponseFailed) and taken.trouble is Trouble.REFUSED:
+            self._refused = self.bodies.get(taken.request, self._refused)
+        try:
+            said = self.engine.receive(taken)
+        except TransitionRefused:
+            refused = True
+        self.moments.append(Moment(taken, refused, snapshot(self.engine)))
+        self.said += said
+        for command in said:
+            if isinstance(command, commands.SendRequest):
+                self._send(command)
+
+    def _send(self, command: commands.SendRequest) -> None:
+        items = self.engine.transcript.items
+        body = self._encoder.encode(items, command.length, self._settings).body
+        assert self.opened.dialect is not None
+        errors = [found for found in check(body, self.opened.dialect) if found.severity is Severity.ERROR]
+        if errors or body == self._refused:
+            self.unsendable.append(command.number)
+        else:
+            self.bodies[command.number] = body
 
 
-def problems(path: Path) -> list[tuple[int | None, str]]:
-    """What a file has that cannot be read, once all else was."""
-    found = open_recording(path)
-    for recording in found:
-        list(recording.requests())
-    return [(each.line, each.problem) for recording in found for each in recording.problems]
+def settings_of(opened: SessionOpened) -> Settings:
+    """What every request of a session says, from its record alone."""
+    tools = tuple(msgspec.convert(declared, ToolSpec) for declared in opened.tools)
+    return Settings(opened.model, opened.instructions, tools, opened.options, stream=opened.stream)
 
 
-# --- Codex
+def relive(entries: Sequence[Entry]) -> Relived:
+    """Feed the inputs of a record to a new engine."""
+    opened, *others = entries
+    assert isinstance(opened, SessionOpened)
+    relived = Relived(opened, Engine.with_history(opened.history, opened.limits, opened.notes))
+    for entry in others:
+        assert not isinstance(entry, SessionOpened)
+        if not isinstance(entry, RequestSent):
+            relived.feed(entry)
+    return relived
 
 
-def item(payload: Line) -> Line:
-    return {"timestamp": "2026-01-01T00:00:00Z", "type": "response_item", "payload": payload}
-
-
-def said(role: str, text: str) -> Line:
-    part = "output_text" if role == "assistant" else "input_text"
-    return {"type": "message", "role": role, "content": [{"type": part, "text": text}]}
-
-
-def call(call_id: str, name: str = "shell") -> Line:
-    return {"type": "function_call", "name": name, "arguments": "{}", "call_id": call_id}
-
-
-def output(call_id: str, text: str = "done") -> Line:
-    return {"type": "function_call_output", "call_id": call_id, "output": text}
-
-
-def event(kind: str, **fields: Any) -> Line:
-    return {"timestamp": "2026-01-01T00:00:00Z", "type": "event_msg", "payload": {"type": kind, **fields}}
-
-
-META = {"type": "session_meta", "payload": {"id": "s", "cli_version": "0.129.0", "instructions": "Be brief."}}
-
-
-# --- Claude Code
-
-
-def human(text: str, **fields: Any) -> Line:
-    return {"type": "user", "message": {"role": "user", "content": text}, **fields}
-
-
-def answer(message: str | None, *blocks: Line, **fields: Any) -> Line:
-    return {
-        "type": "assistant",
-        "message": {"id": message, "role": "assistant", "model": "claude-x", "content": list(blocks)},
-        **fields,
-    }
-
-
-def text(words: str) -> Line:
-    return {"type": "text", "text": words}
-
-
-def use(call_id: str) -> Line:
-    return {"type": "tool_use", "id": call_id, "name": "Bash", "input": {}}
-
-
-def result(call_id: str, words: str = "done", **fields: Any) -> Line:
-    block = {"type": "tool_result", "tool_use_id": call_id, "content": words}
-    return {"type": "user", "message": {"role": "user", "content": [block]}, **fields}
+def entries_of(path: Path) -> list[Entry]:
+    """Every entry of a file of one session."""
+    return [from_record(record) for record in read_jsonl(path)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.recorded import call, output, problems, requests, said, write
+from support.session_files import call, output, problems, requests, said, write
 from turnlock.reports import Verdict, detect, open_recording
 from turnlock.wire import check
 

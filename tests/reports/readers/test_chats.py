@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from support.recorded import lengths, problems, requests, write
+from support.session_files import lengths, problems, requests, write
 from turnlock.reports import detect
 from turnlock.wire import check
 

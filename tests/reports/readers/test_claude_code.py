@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from support.recorded import answer, human, lengths, requests, result, text, use, write
+from support.session_files import answer, human, lengths, requests, result, text, use, write
 from turnlock.reports import detect, open_recording
 from turnlock.reports.readers.filling import NO_RESULT
 
@@ -55,6 +55,8 @@ def test_what_is_no_message_is_passed_over(tmp_path: Path) -> None:
         answer("m1", text("Done."), uuid="2"),
         {"type": "queue-operation", "operation": "enqueue", "content": "more"},
         {"type": "user", "message": "not a message"},
+        {"type": "assistant", "message": {"model": "<synthetic>", "content": "No response requested."}},
+        {"type": "user", "isVisibleInTranscriptOnly": True, "message": {"content": "for the eye"}},
     )
     assert [sent(each) for each in requests(path)] == [[["Look."]], [["Look."], ["Done."]]]
 
@@ -78,6 +80,22 @@ def test_an_open_call_was_closed_on_the_way_out_and_is_open_in_the_file(tmp_path
     assert sent(found[2])[:4] == sent(found[1])
     assert sent(found[3]) == [["Look."], ["a", "b"], ["Stop."], ["b"], ["Stopped."], ["Thanks."], ["Bye."]]
     assert lengths(found) == [(1, 0), (4, 1), (6, 4), (7, 2)]
+
+
+def test_a_result_behind_the_next_answer_was_not_sent(tmp_path: Path) -> None:
+    """C39: results count where they follow their calls directly."""
+    path = write(
+        tmp_path / "session.jsonl",
+        human("Look."),
+        answer("m1", use("a"), use("b")),
+        result("a"),
+        answer("m2", text("Hm.")),
+        result("b"),
+        answer("m3", text("Done.")),
+    )
+    found = requests(path)
+    assert sent(found[1]) == [["Look."], ["a", "b"], ["a", "b"]]
+    assert sent(found[2]) == [["Look."], ["a", "b"], ["a", "b"], ["Hm."]]
 
 
 def test_results_of_no_call_are_left_out_of_what_was_sent(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.recorded import (
+from support.session_files import (
     META,
     call,
     event,
@@ -216,6 +216,44 @@ def test_a_refusal_is_the_verdict_on_the_request_that_it_answers(tmp_path: Path)
     assert violation.message == refused.verdict.error
     found = requests(write(tmp_path / "goes_on.jsonl", *lines, item(said("user", "Well?"))))
     assert [(each.length, each.next) for each in found] == [(1, False), (3, False), (4, True)]
+
+
+def test_an_answer_that_was_broken_off_is_followed_by_another(tmp_path: Path) -> None:
+    """What stands behind an interruption answers another request, though nobody said anything between."""
+    path = write(
+        tmp_path / "rollout.jsonl",
+        item(said("user", "Look.")),
+        item(said("assistant", "Look")),
+        event("turn_aborted", reason="interrupted"),
+        item(said("assistant", "Looking.")),
+    )
+    assert lengths(requests(path)) == [(1, 0), (2, 1), (3, 2)]
+
+
+def test_an_error_within_an_answer_is_no_verdict(tmp_path: Path) -> None:
+    """The request had been accepted; what broke was the answer."""
+    path = write(
+        tmp_path / "rollout.jsonl",
+        item(said("user", "Look.")),
+        item(said("assistant", "Look")),
+        event("error", message="error code: 500"),
+    )
+    assert [(each.length, each.next) for each in requests(path)] == [(1, False), (2, True)]
+
+
+def test_an_output_that_stands_twice_was_sent_once(tmp_path: Path) -> None:
+    """C40: the second output of a call is in the file, and was not in what was answered."""
+    path = write(
+        tmp_path / "rollout.jsonl",
+        item(said("user", "Look.")),
+        item(call("a")),
+        item(output("a", "first")),
+        item(output("a", "second")),
+        item(said("assistant", "Done.")),
+    )
+    _, answered, last = requests(path)
+    assert [row["output"] for row in answered.rows if "output" in row] == ["first"]
+    assert [row["output"] for row in last.rows if "output" in row] == ["first", "second"]
 
 
 def test_an_error_without_a_status_is_no_verdict(tmp_path: Path) -> None:

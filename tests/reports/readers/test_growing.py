@@ -114,6 +114,17 @@ def test_each_run_of_answers_gets_its_results_first_and_once(blocks: list[Any]) 
     assert [block for row in sent for block in row["content"] if block["type"] != "tool_result"] == words
 
 
+def test_a_result_behind_the_next_answer_does_not_count() -> None:
+    """Two of the calls' results are there, and one of them is too late."""
+    calls = [{"type": "tool_use", "id": "a"}, {"type": "tool_use", "id": "b"}]
+    results = [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": i}]} for i in "ab"]
+    between = {"role": "assistant", "content": [{"type": "text", "text": "hm"}]}
+    rows = [{"role": "assistant", "content": calls}, results[0], between, results[1]]
+    filled = fill_anthropic(rows)
+    assert filled is not None
+    assert paired(rows[: filled[0]] + list(filled[1]))
+
+
 def paired(rows: list[Any]) -> bool:
     runs: list[tuple[str, list[Any]]] = []
     for row in rows:

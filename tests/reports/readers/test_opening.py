@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.recorded import META, answer, human, item, problems, requests, said, text, use, write
+from support.session_files import META, answer, human, item, problems, requests, said, text, use, write
 from turnlock.reports import FORMATS, Unreadable, detect, open_recording
 
 

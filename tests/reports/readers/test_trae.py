@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.recorded import lengths, problems, requests
+from support.session_files import lengths, problems, requests
 from turnlock.reports import detect
 from turnlock.wire import check
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from attrs import define, field, frozen
@@ -18,6 +19,9 @@ from turnlock.wire import Severity, Violation, Walk, check, walk
 UNREADABLE = "UNREADABLE"
 _NOT_JUDGED = frozenset({"instructions", "model"})
 """Fields of a body that change within a session and that no rule asks about."""
+
+_SENT: Mapping[str, Any] = MappingProxyType({"tools": ("…",), "toolConfig": {"tools": ("…",)}})
+"""What a session does not write down and every agent sends: that it lacks is no violation."""
 
 
 @frozen
@@ -101,28 +105,27 @@ class _Judge:
     """The check of one session, under way."""
 
     walk: Walk | None = field(init=False, default=None)
-    spoken: str = field(init=False, default="")
 
     def verdict(self, request: Implied) -> tuple[Violation, ...]:
         try:
             if not request.key:
                 return check(request.body(), request.dialect, request.open_calls)
-            walk = self._goes_on(request)
+            walk = self._goes_on(
+                request, {**_SENT, **request.envelope} if request.partial else request.envelope
+            )
         except ValueError as error:  # the file names a dialect that there is not
             return (_unreadable(str(error)),)
         walk.feed(request.rows[walk.rows : request.length])
         return walk.verdict()
 
-    def _goes_on(self, request: Implied) -> Walk:
+    def _goes_on(self, request: Implied, envelope: Mapping[str, Any]) -> Walk:
         if (
             self.walk is None
-            or self.walk.rows > request.fresh
-            or self.spoken != request.dialect
-            or self.walk.open_calls != frozenset(request.open_calls)
-            or not _same(self.walk.envelope, request.envelope)
+            or request.fresh == 0  # another body
+            or request.fresh < self.walk.rows  # the history was edited
+            or not _same(self.walk.envelope, envelope)
         ):
-            self.spoken = request.dialect
-            self.walk = walk(request.dialect, request.envelope, request.open_calls)
+            self.walk = walk(request.dialect, envelope, request.open_calls)
         return self.walk
 
 

@@ -63,6 +63,7 @@ class Implied:
         dialect: The format of the rows. Bodies of one file may differ.
         key: The field of the body that holds the rows; ``""`` when the body has no list.
         open_calls: Calls that the provider holds open.
+        partial: More was sent than the envelope tells, tools for example: what it lacks proves nothing.
     """
 
     index: int
@@ -76,6 +77,7 @@ class Implied:
     dialect: str
     key: str
     open_calls: Collection[str] = ()
+    partial: bool = False
 
     def body(self) -> dict[str, Any]:
         """The whole body, with a list of its own."""

@@ -146,6 +146,7 @@ class History:
             verdict,
             self.dialect,
             self.key,
+            partial=True,
         )
         self.index += 1
         self._fresh = self._given = len(rows)

@@ -12,6 +12,7 @@ from typing import Any
 from turnlock.wire.openai_responses.kinds import BY_CALL, BY_OUTPUT
 
 CHAT = "openai_chat"
+COMPATIBLE = "openai_compatible"
 RESPONSES = "openai_responses"
 ANTHROPIC = "anthropic"
 GEMINI = "gemini"

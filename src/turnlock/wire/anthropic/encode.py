@@ -28,6 +28,7 @@ from turnlock.engine.items import (
     Call,
     CallKind,
     Item,
+    Known,
     Message,
     ModelItem,
     Note,
@@ -98,11 +99,13 @@ class AnthropicEncoder(Encoder):
     _answers: list[_Answer] = field(init=False, factory=list)
     _first_call: str = field(init=False, default="")
 
-    def encode(self, items: Sequence[Item], length: int, settings: Settings) -> Encoded:
+    def encode(
+        self, items: Sequence[Item], length: int, settings: Settings, known: Known | None = None
+    ) -> Encoded:
         """As the base class; what a request needs that only its history shows is added to the settings."""
-        encoded = super().encode(items, length, settings)
+        encoded = super().encode(items, length, settings, known)
         fitting = self._fitting(items, length, settings)
-        return encoded if fitting is settings else super().encode(items, length, fitting)
+        return encoded if fitting is settings else super().encode(items, length, fitting, known)
 
     def _fitting(self, items: Sequence[Item], length: int, settings: Settings) -> Settings:
         options = settings.options

@@ -78,6 +78,7 @@ def _request(value: object, dialect: str, index: int, line: int | None = None) -
     """The request that a value is, or what is wrong with it."""
     verdict: Verdict | None = None
     open_calls: tuple[str, ...] = ()
+    bare = False
     if isinstance(value, Mapping) and "body" in value:
         wrapper, value = value, value["body"]
         named = wrapper.get("dialect") or wrapper.get("provider")
@@ -92,6 +93,7 @@ def _request(value: object, dialect: str, index: int, line: int | None = None) -
         except (source.NotJson, UnicodeError) as error:
             return None, f"its body is not JSON: {error}"
     if isinstance(value, list):
+        bare = True
         found = dialect or rows_dialect(value)
         value = {key_of(found): value} if found else value
     elif isinstance(value, Mapping):
@@ -121,6 +123,7 @@ def _request(value: object, dialect: str, index: int, line: int | None = None) -
         found,
         key,
         open_calls,
+        bare,
     )
     return request, ""
 

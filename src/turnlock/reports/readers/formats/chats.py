@@ -18,7 +18,7 @@ from typing import Any
 from turnlock.reports.readers import source
 from turnlock.reports.readers.form import Implied, Row, Unreadable
 from turnlock.reports.readers.growing import History
-from turnlock.reports.readers.shapes import CHAT, GEMINI, key_of
+from turnlock.reports.readers.shapes import CHAT, COMPATIBLE, GEMINI, key_of
 
 
 def matches(name: str, value: object) -> bool:
@@ -33,6 +33,13 @@ def _is_swe_agent(value: Mapping[str, Any]) -> bool:
     history = value.get("history")
     return isinstance(history, list) and ("trajectory" in value or _has(history, "agent"))
 
+
+_DIALECTS: Mapping[str, str] = MappingProxyType(
+    {
+        "openhands_llm_log": COMPATIBLE,  # through LiteLLM, whatever stands behind it
+        "gemini_cli_session": GEMINI,
+    }
+)
 
 _SIGNS: Mapping[str, Callable[[Mapping[str, Any]], bool]] = MappingProxyType(
     {
@@ -50,7 +57,7 @@ _SIGNS: Mapping[str, Callable[[Mapping[str, Any]], bool]] = MappingProxyType(
 
 def dialect_of(name: str) -> str:
     """What the rows of a format are written in."""
-    return GEMINI if name == "gemini_cli_session" else CHAT
+    return _DIALECTS.get(name, CHAT)
 
 
 def read(name: str, value: Any, dialect: str, first: int, problems: list[Unreadable]) -> Iterator[Implied]:  # noqa: ANN401
