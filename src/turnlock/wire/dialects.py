@@ -7,6 +7,7 @@ Names are those of the shared table of wire rules; a profile, joined with ``+``,
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -22,7 +23,6 @@ from turnlock.wire.common.rules import UNREADABLE, Rule, Violation
 from turnlock.wire.common.walk import Growing, Walk, body_of, walk_all
 from turnlock.wire.gemini.rules import RULES as GEMINI_RULES
 from turnlock.wire.mistral.rules import COMMON, HOSTED, RULES as MISTRAL_RULES, V3, V13
-from turnlock.wire.openai_chat.rules import RULES as CHAT_RULES
 from turnlock.wire.openai_responses.rules import DEEPSEEK_RULES, RULES as RESPONSES_RULES
 from turnlock.wire.repair.pieces import Repaired
 from turnlock.wire.repair.repairer import Repairer, repair_body
@@ -70,6 +70,19 @@ class _Dialect:
     repairer: Callable[[frozenset[str], frozenset[str]], Repairer] | None = field(default=None, kw_only=True)
 
 
+def _chat(server: openai_chat.Server) -> _Dialect:
+    """Chat Completions, as one server takes it."""
+    return _Dialect(
+        server.rules,
+        partial(openai_chat.TwoFormatsWalk if server.blocks else openai_chat.ChatWalk, server=server),
+        profiles=server.profiles,
+        encoder=partial(openai_chat.encoder_for, server),
+        decode=partial(openai_chat.decode_chat, dialect=server.name),
+        read=partial(openai_chat.read_chat, dialect=server.name),
+        repairer=partial(openai_chat.ChatRepairer, server=server),
+    )
+
+
 _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
     {
         "openai_responses": _Dialect(
@@ -78,14 +91,10 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             profiles=frozenset({"stored", "unique_ids"}),
             encoder=openai_responses.ResponsesEncoder,
             decode=openai_responses.decode_responses,
+            read=openai_responses.read_responses,
             repairer=openai_responses.ResponsesRepairer,
         ),
-        "openai_chat": _Dialect(
-            CHAT_RULES,
-            openai_chat.ChatWalk,
-            encoder=openai_chat.ChatEncoder,
-            decode=openai_chat.decode_chat,
-        ),
+        "openai_chat": _chat(openai_chat.OPENAI),
         "bedrock_converse": _Dialect(
             BEDROCK_RULES,
             bedrock.BedrockWalk,
@@ -116,8 +125,9 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
         "deepseek_responses": _Dialect(
             DEEPSEEK_RULES,
             openai_responses.DeepSeekWalk,
-            encoder=openai_responses.ResponsesEncoder,
-            decode=openai_responses.decode_responses,
+            encoder=openai_responses.DeepSeekEncoder,
+            decode=partial(openai_responses.decode_responses, dialect="deepseek_responses"),
+            read=partial(openai_responses.read_responses, dialect="deepseek_responses"),
             repairer=openai_responses.DeepSeekRepairer,
         ),
         "gemini": _Dialect(
@@ -129,6 +139,7 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             read=gemini.read_gemini,
             repairer=gemini.GeminiRepairer,
         ),
+        **{name: _chat(server) for name, server in openai_chat.COMPATIBLE.items()},
     }
 )
 
