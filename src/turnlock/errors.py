@@ -111,6 +111,28 @@ class ModelError(TurnlockError):
         super().__init__(f"{trouble}{f' ({status})' if status else ''}: {text}")
 
 
+class RequestRefused(TurnlockError):
+    """A request that the provider would refuse, and so did not leave: the same is refused again, repair it.
+
+    Attributes:
+        dialect: What the request speaks.
+        rule: The rule that it breaks; ``R20`` for bytes that the provider has already refused.
+        text: The provider's literal words.
+        at: Where, as a JSON pointer into the body.
+        call_ids: The provider's labels of the calls that it is about.
+    """
+
+    def __init__(
+        self, dialect: str, rule: str, text: str, *, at: str = "", call_ids: Sequence[str] = ()
+    ) -> None:
+        self.dialect = dialect
+        self.rule = rule
+        self.text = text
+        self.at = at
+        self.call_ids = tuple(call_ids)
+        super().__init__(f"{rule} ({dialect}){f' at {at}' if at else ''}: {text}")
+
+
 class MissingExtra(TurnlockError, ImportError):
     """An optional part was asked for, and a package that it needs is not installed.
 

@@ -23,7 +23,7 @@ from turnlock.engine.outcome import Cause
 from turnlock.journal import Entry, RequestSent, SessionOpened, from_record, to_record
 from turnlock.journal.records import dumps
 from turnlock.machines import InvocationState
-from turnlock.wire.jsontext import dumps as wire_dumps, mended
+from turnlock.wire.common.jsontext import dumps as wire_dumps, mended
 
 ENTRIES: tuple[type, ...] = get_args(Entry)
 BESIDE = {"seq", "session", "time", "type"}  # what journals write beside the fields

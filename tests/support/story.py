@@ -86,9 +86,11 @@ class T:
 
 @frozen
 class S:
-    """A call that the provider executes."""
+    """A call that the provider executes; with a label its result is an item of its own."""
 
     name: str = "search"
+    label: str = ""
+    result: bool = False
 
 
 Said: TypeAlias = K | A | T | S
@@ -208,13 +210,15 @@ class Story:
             case T():
                 item = Reasoning(said.text, request)
             case S():
-                item = ServerCall(said.name, request, Origin("x", "x", {}))
+                item = ServerCall(said.name, request, Origin("x", "x", {}), said.label, said.result)
         return inputs.ItemCompleted(self.now, request, item, PLAIN)
 
-    def ends(self, finish: Finish = Finish.STOP, *, request: int | None = None) -> list[str]:
+    def ends(
+        self, finish: Finish = Finish.STOP, *, request: int | None = None, response: str = ""
+    ) -> list[str]:
         """The response comes to its end."""
         number = self.request if request is None else request
-        return self.feed(inputs.ResponseEnded(self.now, number, finish))
+        return self.feed(inputs.ResponseEnded(self.now, number, finish, response))
 
     def reply(self, *items: Said, finish: Finish = Finish.STOP) -> list[str]:
         """A whole response."""

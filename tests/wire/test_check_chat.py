@@ -106,4 +106,4 @@ def test_what_is_no_message_is_said_to_be_unreadable() -> None:
     """UNREADABLE: the check says that it saw nothing rather than that all is well."""
     assert rules(USER, "hello") == ["UNREADABLE"]
     assert [each.at for each in check({"messages": {}}, "openai_chat")] == ["/messages"]
-    assert check({}, "openai_chat") == ()
+    assert [each.at for each in check({}, "openai_chat")] == ["/messages"]

@@ -256,4 +256,4 @@ def test_nothing_a_provider_sends_makes_reading_fail(dialect: str, raw: dict[str
 def test_an_unknown_dialect_is_refused() -> None:
     """The message names what there is."""
     with pytest.raises(ValueError, match="known: openai_responses, openai_chat"):
-        read("deepseek_responses", {})
+        read("openai", {})

@@ -23,8 +23,8 @@ from turnlock.engine import (
 )
 from turnlock.machines import InvocationState
 from turnlock.wire import Settings, encoder, openai_chat, openai_responses
-from turnlock.wire.encoding import Encoder
-from turnlock.wire.jsontext import dumps
+from turnlock.wire.common.encoding import Encoder
+from turnlock.wire.common.jsontext import dumps
 
 DIALECTS = pytest.mark.parametrize("dialect", ["openai_responses", "openai_chat"])
 DONE = Outcome(InvocationState.COMPLETED, Cause.RETURNED, "fine")
@@ -82,7 +82,7 @@ def test_what_was_encoded_is_not_encoded_again(dialect: str, monkeypatch: pytest
         written.append(value)
         return dumps(value)
 
-    monkeypatch.setattr("turnlock.wire.encoding.dumps", count)
+    monkeypatch.setattr("turnlock.wire.common.encoding.dumps", count)
     assert again(known, items) == first
     items.append(Note("new"))
     again(known, items)

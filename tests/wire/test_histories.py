@@ -316,10 +316,18 @@ def test_a_damaged_body_is_flagged(dialect: str, data: st.DataObject, damage: st
         rows.insert(0 if damage == "move" else at, row)
     found = check(body, dialect)
     assert found
-    if row.get("type") != "mcp_approval_response":  # nobody saw a provider refuse these: they only warn
+    # Nobody saw a provider refuse these: they only warn.
+    only_warns = damage == "move" or row.get("type") == "mcp_approval_response"
+    if damage == "drop":
+        calls = {each.get("call_id"): each.get("type") for each in rows if "call_id" in each}
+        only_warns |= calls.get(row.get("call_id")) in INFERRED
+    if not only_warns:
         assert any(violation.severity is Severity.ERROR for violation in found)
         if judge := JUDGES.get(dialect):
             assert judge(body) is not None
+
+
+INFERRED = {"shell_call", "apply_patch_call", "computer_call", "tool_search_call"}
 
 
 def is_answer(row: Mapping[str, Any]) -> bool:

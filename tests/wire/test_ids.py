@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, strategies as st
 
 from turnlock.engine import Call, CallKind
-from turnlock.wire.ids import ID_MAX, WireIds
+from turnlock.wire.common.ids import ID_MAX, WireIds
 
 LABELS = st.one_of(
     st.sampled_from(["", "a", "a_1", "a_2", "a_2_1", "call_1", "call_2", "x" * 64, "x" * 65, "x" * 66]),

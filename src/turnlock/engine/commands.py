@@ -14,7 +14,7 @@ from turnlock._value import value
 from turnlock.engine.calls import Invocation
 from turnlock.engine.inbox import Letter
 from turnlock.engine.inputs import ApprovalExpired, Input, TurnExpired, Wake
-from turnlock.engine.items import ModelItem
+from turnlock.engine.items import Known, ModelItem
 from turnlock.engine.outcome import Cause
 
 
@@ -37,11 +37,15 @@ class StopReason(StrEnum):
 
 @value
 class SendRequest:
-    """Send the first ``length`` items of the transcript to the model, as request ``number``."""
+    """Send the first ``length`` items of the transcript to the model, as request ``number``.
+
+    ``known`` is what the provider knows of them, if it keeps responses: it may go on from there (R22).
+    """
 
     number: int
     turn: int
     length: int
+    known: Known | None = None
 
 
 @value

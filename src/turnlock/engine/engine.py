@@ -34,7 +34,7 @@ from turnlock.engine.calls import Invocation, Registry
 from turnlock.engine.commands import Command, StopReason
 from turnlock.engine.inbox import Fate, Inbox, Letter
 from turnlock.engine.inputs import Finish, Input, Mode, Trouble
-from turnlock.engine.items import Call, Item, ModelItem
+from turnlock.engine.items import Call, Item, Known, ModelItem
 from turnlock.engine.limits import Limits
 from turnlock.engine.outcome import ENDINGS, STOPS_CALL, STOPS_TURN, Cause, Effect, Outcome
 from turnlock.engine.transcript import Transcript, complete
@@ -62,6 +62,8 @@ NOTES: Mapping[StopReason, str] = MappingProxyType(
 )
 """The interruption note, by why the turn was stopped (R26): each says what is true."""
 
+_UNFINISHED = "The provider was executing {names} when it ended; that has no result, and is left out."
+
 _REST = {
     Finish.STOP: StopReason.END_TURN,
     Finish.LENGTH: StopReason.MAX_TOKENS,
@@ -70,10 +72,12 @@ _REST = {
 }
 _TROUBLE = {
     Trouble.LOST: StopReason.FAILED,
+    Trouble.FORGOTTEN: StopReason.FAILED,
     Trouble.REFUSED: StopReason.REFUSED,
     Trouble.OVERFLOW: StopReason.CONTEXT_OVERFLOW,
     Trouble.FATAL: StopReason.FAILED,
 }
+_ASK_AGAIN = frozenset({Trouble.LOST, Trouble.FORGOTTEN})
 _FAILED = frozenset({*_TROUBLE.values(), StopReason.CRASHED})
 _MOVES_MAX = 1_000  # a sound table moves the turn a few times per input; only a mutant goes on for ever
 
@@ -228,8 +232,9 @@ class Engine:
 
     def _dispatch(self) -> None:
         self.transcript.add_outputs(self.registry.close_batch())
-        # A paused response goes back as it is: no message may come between (R21).
-        letters = [] if self.turn.paused else self.inbox.take_steering()
+        # While the provider executes a call, nothing but outputs may come between (R21).
+        busy = self.turn.paused or self.transcript.in_flight
+        letters = [] if busy else self.inbox.take_steering()
         self.turn.ask_again = False
         self._send(letters)
 
@@ -243,7 +248,8 @@ class Engine:
         self.turn.requests += 1
         self.turn.request = self.requests
         length = self.transcript.mark_sent()
-        self._out.append(commands.SendRequest(self.requests, self.turn.number, length))
+        known = self.transcript.known
+        self._out.append(commands.SendRequest(self.requests, self.turn.number, length, known))
         self._out.extend(commands.Delivered(letter) for letter in letters)
 
     def _finish(self) -> None:
@@ -251,6 +257,9 @@ class Engine:
         self.transcript.add_outputs(self.registry.close_batch())
         if reason in _FAILED:
             self._draw_line(f"the turn ended {reason}")
+        note = self._end_flight()
+        if note:
+            self.transcript.add_note(note)
         self._end_turn(reason)
 
     def _settle(self) -> None:
@@ -258,8 +267,19 @@ class Engine:
         self.transcript.add_outputs(self.registry.close_batch())
         note = self.notes.get(reason)
         if note:
-            self.transcript.add_note(note)
+            unfinished = self._end_flight()
+            self.transcript.add_note(f"{note} {unfinished}" if unfinished else note)
+        else:
+            self._end_flight()
         self._end_turn(reason)
+
+    def _end_flight(self) -> str:
+        """Set aside what the provider was executing; the text that says so, if there was something (R21)."""
+        calls = self.transcript.end_flight()
+        why = "the turn ended before its result had come"
+        self._out.extend(commands.SetAside(call, why) for call in calls)
+        names = ", ".join(dict.fromkeys(call.name for call in calls))
+        return _UNFINISHED.format(names=names) if calls else ""
 
     def _end_turn(self, reason: StopReason) -> None:
         self.turn.waking = None
@@ -457,16 +477,20 @@ class Engine:
         turn.paused = said.finish is Finish.PAUSE
         self.transcript.accept()
         self._commit(whole=turn.paused)
+        if said.response and said.finish is Finish.STOP:  # one that was cut is not gone on from (R22)
+            self.transcript.known = Known(said.response, len(self.transcript.items))
 
     def _on_response_failed(self, said: inputs.ResponseFailed) -> None:
         turn = self.turn
         if said.request != turn.request:
             self._late(said)
             return
-        turn.ask_again = self._break_off(said.request) and said.trouble is Trouble.LOST
+        turn.ask_again = self._break_off(said.request) and said.trouble in _ASK_AGAIN
+        if said.trouble is Trouble.FORGOTTEN:
+            self.transcript.known = None
         if turn.stop is not None:
             return  # a control tool of this very response has ended the turn: nobody asks again (R23)
-        if said.trouble is Trouble.LOST:
+        if said.trouble in _ASK_AGAIN:
             turn.failures += 1
             if turn.failures <= self.limits.retries:
                 if turn.more_to_say:  # else the turn has reached its limit, and nobody asks again

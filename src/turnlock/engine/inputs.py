@@ -44,11 +44,14 @@ class Finish(StrEnum):
 class Trouble(StrEnum):
     """How a response ended that did not come to its end.
 
-    ``lost``: nobody knows what became of it; ask again. ``refused``: the provider, or our own check, does
-    not accept the body. ``overflow``: the context is too long. ``fatal``: asking again will not help.
+    ``lost``: nobody knows what became of it; ask again. ``forgotten``: the provider no longer holds the
+    history that the request went on from; ask again, with all of it. ``refused``: the provider, or our own
+    check, does not accept the body. ``overflow``: the context is too long. ``fatal``: asking again will not
+    help.
     """
 
     LOST = "lost"
+    FORGOTTEN = "forgotten"
     REFUSED = "refused"
     OVERFLOW = "overflow"
     FATAL = "fatal"
@@ -138,11 +141,12 @@ class ItemCompleted:
 
 @value
 class ResponseEnded:
-    """The response came to its end."""
+    """The response came to its end. ``response`` is the provider's id of it, if it has one."""
 
     at: float
     request: int
     finish: Finish = Finish.STOP
+    response: str = ""
 
 
 @value

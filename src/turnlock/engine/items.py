@@ -137,11 +137,30 @@ class Output:
 
 @value
 class ServerCall:
-    """A call that the provider executes itself (R21): no invocation, replayed as it came."""
+    """A call that the provider executes itself, or its result (R21): no invocation, replayed as it came.
+
+    Attributes:
+        name: What the provider calls the item.
+        request: The number of the request that it answers.
+        origin: The provider's own item.
+        label: Of a call whose result is an item of its own, and of that result: the call's id. Empty where
+            one item holds both.
+        result: It is the result.
+    """
 
     name: str
     request: int
     origin: Origin
+    label: str = ""
+    result: bool = False
+
+
+@value
+class Known:
+    """What a provider knows of a transcript: its first ``length`` items, up to its response of this id."""
+
+    response: str
+    length: int
 
 
 Item: TypeAlias = Message | Note | Text | Reasoning | Call | Output | ServerCall

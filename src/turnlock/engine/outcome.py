@@ -147,6 +147,10 @@ class Outcome:
         return f"{text}\n{INCOMPLETE}\n{self.partial}" if self.partial else text
 
 
+LOST = Outcome(InvocationState.CANCELLED, Cause.LOST)
+"""The outcome of a call of which nobody knows what became of it: it may have run (R6)."""
+
+
 def format_seconds(seconds: float) -> str:
     """Seconds with at most one digit behind the point: ``0.5``, ``12``, ``300``."""
     return f"{seconds:.1f}".removesuffix(".0")

@@ -13,7 +13,18 @@ from collections.abc import Iterable, Sequence
 from attrs import define, evolve, field
 
 from turnlock.engine.calls import Invocation
-from turnlock.engine.items import Call, Item, Message, ModelItem, Note, Output, Reasoning, Text
+from turnlock.engine.items import (
+    Call,
+    Item,
+    Known,
+    Message,
+    ModelItem,
+    Note,
+    Output,
+    Reasoning,
+    ServerCall,
+    Text,
+)
 
 
 @define(eq=False)
@@ -25,12 +36,17 @@ class Transcript:
         response: What the provider has completed of the response that it is sending.
         accepted: How many of the items stood in a request that the provider has answered.
         sent: How many of the items stood in the request in flight, or in the last one.
+        known: What the provider knows of the items: up to the last response that came to its end (R22). None
+            while it knows nothing by an id.
+        in_flight: Calls that the provider executes and whose results have not come, by their labels (R21).
     """
 
     items: list[Item] = field(factory=list)
     response: list[ModelItem] = field(factory=list)
     accepted: int = 0
     sent: int = 0
+    known: Known | None = None
+    in_flight: dict[str, ServerCall] = field(factory=dict)
 
     def add_message(self, message: Message) -> int:
         """Append a message; its index is the result."""
@@ -81,6 +97,12 @@ class Transcript:
         response, self.response = self.response, []
         if response or shown:
             self.accept()
+        for item in response:
+            if isinstance(item, ServerCall) and item.label:
+                if item.result:
+                    self.in_flight.pop(item.label, None)
+                else:
+                    self.in_flight[item.label] = item
         if whole:
             self.items.extend(response)
             return ()
@@ -97,6 +119,23 @@ class Transcript:
         if shown:
             self.items.append(Text(shown, request))
         return waiting
+
+    def end_flight(self) -> Sequence[ServerCall]:
+        """The turn is over: calls that the provider was executing will never get their results (R21).
+
+        Returns:
+            The calls, which are set aside.
+        """
+        calls = tuple(self.in_flight.values())
+        if calls:
+            self.in_flight.clear()
+            gone = set(map(id, calls))
+            for name in ("accepted", "sent"):
+                count = getattr(self, name)
+                setattr(self, name, count - sum(id(item) in gone for item in self.items[:count]))
+            self.items[:] = [item for item in self.items if id(item) not in gone]
+            self.known = None  # it knows them
+        return calls
 
     def discard(self) -> None:
         """Nothing of the response counts."""
@@ -122,7 +161,14 @@ class Transcript:
 
     def fork(self) -> Transcript:
         """A copy that shares nothing that can change."""
-        return Transcript(self.items.copy(), self.response.copy(), self.accepted, self.sent)
+        return Transcript(
+            self.items.copy(),
+            self.response.copy(),
+            self.accepted,
+            self.sent,
+            self.known,
+            self.in_flight.copy(),
+        )
 
 
 def _of_broken(item: ModelItem) -> ModelItem:

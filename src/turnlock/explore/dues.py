@@ -27,6 +27,7 @@ from turnlock.engine import (
 from turnlock.explore.facts import Answer, Facts, Known, Phase, Waiting, Wrong
 from turnlock.explore.truth import FAILURES, refused_text
 
+_ASKED_AGAIN = frozenset({Trouble.LOST, Trouble.FORGOTTEN})
 _REST = {Finish.LENGTH: StopReason.MAX_TOKENS, Finish.FILTER: StopReason.CONTENT_FILTER}
 
 
@@ -158,10 +159,10 @@ def _response_ended(facts: Facts, given: inputs.ResponseEnded) -> bool:
 def _response_failed(facts: Facts, given: inputs.ResponseFailed) -> bool:
     if given.request != facts.flight:
         return False
-    facts.lost = _break_off(facts, given.request) and given.trouble is Trouble.LOST
+    facts.lost = _break_off(facts, given.request) and given.trouble in _ASKED_AGAIN
     if facts.decided is not None:
         return True
-    if given.trouble is Trouble.LOST:
+    if given.trouble in _ASKED_AGAIN:
         facts.failures += 1
         if facts.failures <= facts.limits.retries:
             if facts.asked < facts.limits.max_requests:

@@ -42,6 +42,7 @@ _TIMED_OUT = frozenset({Cause.DEADLINE, Cause.IDLE, Cause.NO_ANSWER})
 FAILURES: Mapping[Trouble, StopReason] = MappingProxyType(
     {
         Trouble.LOST: StopReason.FAILED,
+        Trouble.FORGOTTEN: StopReason.FAILED,
         Trouble.FATAL: StopReason.FAILED,
         Trouble.REFUSED: StopReason.REFUSED,
         Trouble.OVERFLOW: StopReason.CONTEXT_OVERFLOW,

@@ -27,6 +27,7 @@ class SessionOpened:
         version: The release that wrote the record.
         options: What else goes into every request.
         stream: Whether answers are streamed.
+        continues: Whether requests leave out what their provider knows.
     """
 
     at: float
@@ -40,6 +41,7 @@ class SessionOpened:
     version: str
     options: Mapping[str, Any] = field(factory=dict)
     stream: bool = True
+    continues: bool = False
 
 
 @frozen

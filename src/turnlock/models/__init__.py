@@ -4,7 +4,6 @@
     scripted.py  a model that says what it was told to
     openai.py    OpenAI Responses and Chat Completions, over the official client (extra ``openai``)
     stream.py    answers that come as server-sent events
-    secrets.py   errors without keys
     demo.py      the strict provider's script, played in process (extra ``demo``)
     names.py     "openai:gpt-5" and other names -> adapters
 

@@ -16,16 +16,16 @@ from typing import Any
 
 import httpx2
 import openai
-from attrs import define, field
+from attrs import define, evolve, field
 from openai import AsyncOpenAI
 
+from turnlock._secrets import hiding
 from turnlock.engine import Finish, Trouble
 from turnlock.errors import ModelError
 from turnlock.models.base import Request, Response, Sink, Usage
-from turnlock.models.secrets import hiding
 from turnlock.models.stream import Answer, lost, read_answer
 from turnlock.wire import Settings, ToolSpec
-from turnlock.wire.jsontext import mended
+from turnlock.wire.common.jsontext import mended
 
 _HEADERS = {"Content-Type": "application/json", "Accept": "text/event-stream"}
 _RETRY = frozenset({408, 409, 425, 429})
@@ -106,8 +106,24 @@ class _OpenAI:
 # ── Responses ───────────────────────────────────────────────────────────────────────────────────────
 
 
+@define(eq=False)
 class OpenAIResponses(_OpenAI):
-    """A model behind the Responses API: ``OpenAIResponses("gpt-5", {"store": False})``."""
+    """A model behind the Responses API: ``OpenAIResponses("gpt-5", {"store": False})``.
+
+    Attributes:
+        continues: A request names the last whole response and carries only what came after it, so the
+            provider must keep responses (``store``). With the option ``conversation`` it is so in any case.
+    """
+
+    continues: bool = field(default=False, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if self.continues and self.options.get("store") is False:
+            raise ValueError("continues=True needs responses that are kept: leave out the option store=False")
+
+    def settings(self, instructions: str, tools: Sequence[ToolSpec]) -> Settings:
+        """What is the same in every request of a session."""
+        return evolve(super().settings(instructions, tools), continues=self.continues)
 
     @property
     def dialect(self) -> str:
@@ -329,6 +345,8 @@ def _refusal(error: openai.APIStatusError) -> ModelError:
 
 def _trouble(status: int | None, code: str) -> Trouble:
     """What goes wrong, by status and code; a status of None is an error in the stream."""
+    if code == "previous_response_not_found":
+        return Trouble.FORGOTTEN
     if code == "context_length_exceeded":
         return Trouble.OVERFLOW
     if code in _FATAL:

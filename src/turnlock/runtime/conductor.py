@@ -251,7 +251,7 @@ class Conductor:
 
     def _on_send_request(self, command: commands.SendRequest) -> None:
         items = self.engine.transcript.items
-        sent = self.requester.send(command.number, command.turn, items, command.length)
+        sent = self.requester.send(command.number, command.turn, items, command.length, command.known)
         self._positions = sent.positions
         if sent.problem is not None:
             self.log.debug("request.refused", turn=command.turn, request=command.number, problem=sent.problem)

@@ -20,13 +20,14 @@ from attrs import define, field
 
 from turnlock.engine import Call, Cause, Finish, Item, Limits, ModelItem, Policy, Text, Trouble, inputs
 from turnlock.engine.inputs import PLAIN
+from turnlock.engine.items import Known
 from turnlock.engine.outcome import format_seconds
 from turnlock.errors import ModelError
 from turnlock.models import Model, Request, Usage
 from turnlock.runtime.watchdog import ALWAYS, Watchdog
 from turnlock.tools.output import describe
-from turnlock.wire import Encoder, Settings, Severity, check, decode
-from turnlock.wire.jsontext import mended
+from turnlock.wire import Encoder, Growing, Settings, Severity, decode, growing
+from turnlock.wire.common.jsontext import mended
 
 Post = Callable[[inputs.Input], None]
 _UNWIND = 0.05  # seconds that an adapter may always take to end when it is told to (grace 0)
@@ -212,23 +213,26 @@ class Requester:
     _all_left: trio.Event | None = field(default=None, init=False)
     _timing: bool = field(default=False, init=False)
     _refused: bytes = field(default=b"", init=False)
+    _check: Growing | None = field(default=None, init=False)
 
     def next_ordinal(self) -> int:
         """Ordinals rise in a session, whatever the provider calls its calls (R2)."""
         self.ordinals += 1
         return self.ordinals
 
-    def send(self, number: int, turn: int, items: list[Item], length: int) -> Flight:
+    def send(
+        self, number: int, turn: int, items: list[Item], length: int, known: Known | None = None
+    ) -> Flight:
         """Encode, check and send; nothing leaves when the provider would refuse it (R15)."""
         body, positions, problem = b"", None, None
         if self.encoder is not None:
             try:
-                encoded = self.encoder.encode(items, length, self.settings)
+                encoded = self.encoder.encode(items, length, self.settings, known)
             except _UNSAYABLE as error:
                 problem = f"The request cannot be written: {describe(error)}; nothing was sent."
             else:
                 body, positions = encoded.body, encoded.positions
-                problem = self._problem(body)
+                problem = self._problem(body, encoded.open_calls)
         flight = Flight(Request(number, body, items, length), turn, self, positions, problem)
         if self.may_stop():
             flight.held = []
@@ -241,10 +245,12 @@ class Requester:
             self.post(inputs.ResponseFailed(self._now(), number, Trouble.REFUSED, problem))
         return flight
 
-    def _problem(self, body: bytes) -> str | None:
+    def _problem(self, body: bytes, open_calls: Sequence[str]) -> str | None:
         """Why this body must not leave."""
         assert self.model.dialect is not None
-        errors = [v for v in check(body, self.model.dialect) if v.severity is Severity.ERROR]
+        if self._check is None:
+            self._check = growing(self.model.dialect)
+        errors = [v for v in self._check.check(body, open_calls) if v.severity is Severity.ERROR]
         if errors:
             return "; ".join(
                 f"{error.message} [{error.rule} at {error.at}; nothing was sent]" for error in errors
@@ -413,7 +419,7 @@ class Requester:
         else:
             if usage is not None and not flight.over:
                 self.told("usage", flight, usage)
-            ending = inputs.ResponseEnded(self._now(), flight.request.number, finish)
+            ending = inputs.ResponseEnded(self._now(), flight.request.number, finish, response.id)
         self._end(flight, ending)
 
     def _failed(

@@ -247,6 +247,7 @@ class Session:
             version=__version__,
             options=settings.options,
             stream=settings.stream,
+            continues=settings.continues,
         )
 
     async def __aexit__(

@@ -28,7 +28,7 @@ from turnlock.runtime.watchdog import ALWAYS, Watchdog
 from turnlock.tools.context import ToolContext, enter_call
 from turnlock.tools.declare import DEFAULT, Tool
 from turnlock.tools.output import cap, describe, render
-from turnlock.wire.jsontext import mended
+from turnlock.wire.common.jsontext import mended
 
 _LEAK_CHECK = 0.05  # seconds after the gate opened: a tool that ends in this time was no leak (grace 0)
 _STALL = 0.1  # seconds by which a time must be missed before we speak of a stall

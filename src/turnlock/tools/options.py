@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from turnlock.engine.limits import is_seconds
-from turnlock.wire.jsontext import as_json
+from turnlock.wire.common.jsontext import as_json
 
 
 class Default(Enum):

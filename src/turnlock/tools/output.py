@@ -11,7 +11,7 @@ import msgspec
 from turnlock.engine import CallKind
 from turnlock.engine.outcome import error_text
 from turnlock.tools.declare import BUILT_IN
-from turnlock.wire.jsontext import mended
+from turnlock.wire.common.jsontext import mended
 
 
 def render(value: Any, kind: CallKind) -> tuple[str, Any]:  # noqa: ANN401  # a tool may return anything

@@ -1,24 +1,33 @@
-"""The dialects that there are, and the three things that can be asked of one.
+"""The dialects that there are, and what can be asked of one.
 
-Names are those of the shared table of wire rules. A dialect is one row here and one room beside this file.
+Names are those of the shared table of wire rules; a profile, joined with ``+``, says more of a server:
+``gemini+3``. A dialect is one row here and one room beside this file; a compatible server is a row, and data.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
-import msgspec
+from attrs import field, frozen
 
 from turnlock.wire import openai_chat, openai_responses
-from turnlock.wire.encoding import Encoder
+from turnlock.wire.common.encoding import Encoder
+from turnlock.wire.common.history import History
+from turnlock.wire.common.request import Decoded
+from turnlock.wire.common.rules import UNREADABLE, Rule, Violation
+from turnlock.wire.common.walk import Growing, Walk, body_of, walk_all
 from turnlock.wire.openai_chat.rules import RULES as CHAT_RULES
 from turnlock.wire.openai_responses.rules import DEEPSEEK_RULES, RULES as RESPONSES_RULES
-from turnlock.wire.request import Decoded
-from turnlock.wire.rules import UNREADABLE, Rule, Violation
+from turnlock.wire.repair.pieces import Repaired
+from turnlock.wire.repair.repairer import Repairer, repair_body
 
-_T = TypeVar("_T")
+
+class _Start(Protocol):
+    def __call__(
+        self, envelope: Mapping[str, Any], profiles: frozenset[str], open_calls: frozenset[str], /
+    ) -> Walk: ...
 
 
 class _Decode(Protocol):
@@ -34,23 +43,59 @@ class _Decode(Protocol):
     ) -> list[Decoded]: ...
 
 
-_CHECKS: Mapping[str, Callable[[Mapping[str, Any], Collection[str]], list[Violation]]] = MappingProxyType(
+@frozen
+class _Dialect:
+    """One row.
+
+    Attributes:
+        rules: What the check looks for.
+        walk: Begins a check.
+        profiles: What may stand behind a ``+``.
+        encoder: Makes an encoder for a server with these profiles.
+        decode: Reads what a provider completed of an answer.
+        read: Reads a whole body.
+        repairer: Makes the means of repair for a body: profiles and open calls in.
+    """
+
+    rules: tuple[Rule, ...]
+    walk: _Start
+    profiles: frozenset[str] = field(default=frozenset(), kw_only=True)
+    encoder: Callable[[frozenset[str]], Encoder] | None = field(default=None, kw_only=True)
+    decode: _Decode | None = field(default=None, kw_only=True)
+    read: Callable[[Mapping[str, Any]], History] | None = field(default=None, kw_only=True)
+    repairer: Callable[[frozenset[str], frozenset[str]], Repairer] | None = field(default=None, kw_only=True)
+
+
+_DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
     {
-        "openai_responses": openai_responses.check_responses,
-        "openai_chat": openai_chat.check_chat,
-        "deepseek_responses": openai_responses.check_deepseek,
+        "openai_responses": _Dialect(
+            RESPONSES_RULES,
+            openai_responses.ResponsesWalk,
+            profiles=frozenset({"stored", "unique_ids"}),
+            encoder=openai_responses.ResponsesEncoder,
+            decode=openai_responses.decode_responses,
+            repairer=openai_responses.ResponsesRepairer,
+        ),
+        "openai_chat": _Dialect(
+            CHAT_RULES,
+            openai_chat.ChatWalk,
+            encoder=openai_chat.ChatEncoder,
+            decode=openai_chat.decode_chat,
+        ),
+        "deepseek_responses": _Dialect(
+            DEEPSEEK_RULES,
+            openai_responses.DeepSeekWalk,
+            encoder=openai_responses.ResponsesEncoder,
+            decode=openai_responses.decode_responses,
+            repairer=openai_responses.DeepSeekRepairer,
+        ),
     }
 )
-_ENCODERS: Mapping[str, Callable[[], Encoder]] = MappingProxyType(
-    {"openai_responses": openai_responses.ResponsesEncoder, "openai_chat": openai_chat.ChatEncoder}
-)
-_DECODERS: Mapping[str, _Decode] = MappingProxyType(
-    {"openai_responses": openai_responses.decode_responses, "openai_chat": openai_chat.decode_chat}
-)
 
-RULES: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
-    {"openai_responses": RESPONSES_RULES, "openai_chat": CHAT_RULES, "deepseek_responses": DEEPSEEK_RULES}
-)
+DIALECTS: tuple[str, ...] = tuple(_DIALECTS)
+"""The names, without profiles."""
+
+RULES: Mapping[str, tuple[Rule, ...]] = MappingProxyType({name: row.rules for name, row in _DIALECTS.items()})
 """The rules that ``check`` looks for, by dialect."""
 
 
@@ -61,7 +106,7 @@ def check(
 
     Args:
         body: The exact bytes that would leave, or the value that they say.
-        dialect: The provider's format and strictness.
+        dialect: The provider's format, with profiles of the server: ``gemini+3``.
         open_calls: Ids of calls that the provider holds open (``previous_response_id``, a conversation):
             their outputs are no orphans, and they must be answered (R22). While the provider holds history
             and none are named, outputs without a call in the body are taken to answer what it holds.
@@ -72,16 +117,35 @@ def check(
     Raises:
         ValueError: There is no such dialect.
     """
-    find = _known(_CHECKS, dialect)
-    value: object = body
-    if isinstance(body, bytes | str):
-        try:
-            value = msgspec.json.decode(body)
-        except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            return (UNREADABLE.broken("", problem=f"it is not JSON: {error}"),)
-    if not isinstance(value, Mapping):
-        return (UNREADABLE.broken("", problem="it is not a JSON object"),)
-    return tuple(find(value, open_calls))
+    known = _known(dialect)
+    value, problem = body_of(body)
+    if problem:
+        return (UNREADABLE.broken("", problem=problem),)
+    return walk_all(known.walk(value, _profiles(dialect), frozenset(open_calls)), value)
+
+
+def walk(dialect: str, envelope: Mapping[str, Any], open_calls: Collection[str] = ()) -> Walk:
+    """A check that is fed the rows of a growing history, and asked whenever a request ends.
+
+    Args:
+        dialect: As for ``check``.
+        envelope: The body without its list; what stands in the list is not looked at.
+        open_calls: As for ``check``.
+
+    Raises:
+        ValueError: There is no such dialect.
+    """
+    return _known(dialect).walk(envelope, _profiles(dialect), frozenset(open_calls))
+
+
+def growing(dialect: str) -> Growing:
+    """A check for the bodies that one session sends.
+
+    Raises:
+        ValueError: There is no such dialect.
+    """
+    _known(dialect)
+    return Growing(lambda envelope, open_calls: walk(dialect, envelope, open_calls))
 
 
 def encoder(dialect: str) -> Encoder:
@@ -90,7 +154,10 @@ def encoder(dialect: str) -> Encoder:
     Raises:
         ValueError: There is no such dialect.
     """
-    return _known(_ENCODERS, dialect)()
+    make = _known(dialect).encoder
+    if make is None:
+        raise ValueError(f"nothing writes {dialect!r} yet")
+    return make(_profiles(dialect))
 
 
 def decode(
@@ -109,7 +176,8 @@ def decode(
 
     Args:
         dialect: The provider's format.
-        raw: Responses: one completed output item, as it is on the wire. Chat: the whole assistant message.
+        raw: What it completes at once, as it is on the wire. Responses: an output item. Anthropic: a content
+            block. Chat, Mistral, DeepSeek, Bedrock: the assistant message. Gemini: a part of a content.
         request: The number of the request that it answers.
         model: The model that was asked.
         next_ordinal: Called once for each call, in order.
@@ -118,12 +186,62 @@ def decode(
     Raises:
         ValueError: There is no such dialect.
     """
-    read = _known(_DECODERS, dialect)
+    read = _known(dialect).decode
+    if read is None:
+        raise ValueError(f"nothing reads {dialect!r} yet")
     return read(raw, request=request, model=model, next_ordinal=next_ordinal, cut=cut)
 
 
-def _known(table: Mapping[str, _T], dialect: str) -> _T:
-    try:
-        return table[dialect]
-    except KeyError:
-        raise ValueError(f"there is no dialect {dialect!r} here; known: {', '.join(table)}") from None
+def read(body: Mapping[str, Any] | bytes | str, dialect: str) -> History:
+    """Read a whole body back into a transcript, as it stands: also a wrong one.
+
+    Raises:
+        ValueError: There is no such dialect, or the body is no JSON object.
+    """
+    known = _known(dialect)
+    value, problem = body_of(body)
+    if problem:
+        raise ValueError(f"the body cannot be read: {problem}")
+    if known.read is None:
+        raise ValueError(f"nothing reads bodies of {dialect!r} yet")
+    return known.read(value)
+
+
+def repair(body: Mapping[str, Any] | bytes | str, dialect: str, open_calls: Collection[str] = ()) -> Repaired:
+    """Make a body valid: what is open is closed, and nothing is erased (R16, C36 to C42).
+
+    Deterministic; a repaired body is not changed by another repair, and a valid one is given back as it was.
+
+    Args:
+        body: The bytes that would leave, or the value that they say.
+        dialect: As for ``check``.
+        open_calls: As for ``check``; one that the body does not answer is closed.
+
+    Raises:
+        ValueError: There is no such dialect, or the body is no JSON object.
+    """
+    known = _known(dialect)
+    value, problem = body_of(body)
+    if problem:
+        raise ValueError(f"the body cannot be repaired: {problem}")
+    if known.repairer is None:
+        raise ValueError(f"nothing repairs {dialect!r} yet")
+    given = body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else None
+    means = known.repairer(_profiles(dialect), frozenset(open_calls))
+    return repair_body(value, given, means, lambda mended: check(mended, dialect, open_calls))
+
+
+def _known(dialect: str) -> _Dialect:
+    name, *profiles = dialect.split("+")
+    row = _DIALECTS.get(name)
+    if row is None:
+        raise ValueError(f"there is no dialect {name!r} here; known: {', '.join(_DIALECTS)}")
+    for profile in profiles:
+        if profile not in row.profiles:
+            known = ", ".join(f"{name}+{other}" for other in sorted(row.profiles)) or "none"
+            raise ValueError(f"{name} has no profile {profile!r}; known: {known}")
+    return row
+
+
+def _profiles(dialect: str) -> frozenset[str]:
+    return frozenset(dialect.split("+")[1:])

@@ -5,9 +5,9 @@ Layout:
     rules.py     the provider's rules, as data
     encode.py    transcript → messages
     decode.py    assistant message → items
-    check.py     request body → violations
+    check.py     messages → violations
 """
 
-from turnlock.wire.openai_chat.check import check_chat as check_chat
+from turnlock.wire.openai_chat.check import ChatWalk as ChatWalk
 from turnlock.wire.openai_chat.decode import decode_chat as decode_chat
 from turnlock.wire.openai_chat.encode import ChatEncoder as ChatEncoder

@@ -11,8 +11,8 @@ from typing import Any
 
 from turnlock.engine.items import Call, CallKind, Origin, Text
 from turnlock.engine.outcome import Cause
-from turnlock.wire.jsontext import arguments_of
-from turnlock.wire.request import Decoded
+from turnlock.wire.common.jsontext import arguments_of
+from turnlock.wire.common.request import Decoded
 
 DIALECT = "openai_chat"
 

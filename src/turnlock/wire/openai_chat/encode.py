@@ -29,9 +29,9 @@ from turnlock.engine.items import (
     ServerCall,
     Text,
 )
-from turnlock.wire.encoding import Encoder, Places, Rows
-from turnlock.wire.jsontext import as_object, dumps
-from turnlock.wire.request import NAMELESS, Settings, ToolSpec, envelope
+from turnlock.wire.common.encoding import Encoder, Places, Rows
+from turnlock.wire.common.jsontext import as_object, dumps
+from turnlock.wire.common.request import NAMELESS, Settings, ToolSpec, envelope
 
 Row = dict[str, Any]
 

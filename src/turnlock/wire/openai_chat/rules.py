@@ -5,7 +5,7 @@ Data only: ids, the provider's words, where they were seen. ``check.py`` looks f
 
 from __future__ import annotations
 
-from turnlock.wire.rules import Rule, Severity
+from turnlock.wire.common.rules import Rule, Severity
 
 CALL_NO_TOOL = Rule(
     "CHAT-CALL-NO-TOOL",

@@ -7,12 +7,17 @@ Layout:
     outputs.py   what answers each kind of call
     encode.py    transcript → input
     decode.py    output item → item
-    check.py     request body → violations; DeepSeek's strictness of the same format too
+    repair.py    request body → request body, mended
+    check.py     input → violations; DeepSeek's strictness of the same format too
 """
 
 from turnlock.wire.openai_responses.check import (
-    check_deepseek as check_deepseek,
-    check_responses as check_responses,
+    DeepSeekWalk as DeepSeekWalk,
+    ResponsesWalk as ResponsesWalk,
 )
 from turnlock.wire.openai_responses.decode import decode_responses as decode_responses
 from turnlock.wire.openai_responses.encode import ResponsesEncoder as ResponsesEncoder
+from turnlock.wire.openai_responses.repair import (
+    DeepSeekRepairer as DeepSeekRepairer,
+    ResponsesRepairer as ResponsesRepairer,
+)

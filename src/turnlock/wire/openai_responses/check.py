@@ -1,18 +1,20 @@
 """Looks for violations of the rules of OpenAI Responses in a request body.
 
-Linear in the number of input items. It must never fail: whatever JSON it is given, it answers with
-violations. What it cannot see, the calls that the provider holds, it is told in ``open_calls``.
+What a body cannot show, the calls that the provider holds, the walk is told in ``open_calls``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar
 
 from attrs import define, field
 
 from turnlock.engine.items import CallKind
-from turnlock.wire.ids import ID_MAX
+from turnlock.wire.common.ids import ID_MAX
+from turnlock.wire.common.pairing import HELD, Adjacent, Anywhere, Finding, Flaw
+from turnlock.wire.common.rules import Rule, Severity
+from turnlock.wire.common.walk import WHOLE, Found, Walk
 from turnlock.wire.openai_responses import rules
 from turnlock.wire.openai_responses.kinds import (
     BY_CALL,
@@ -23,8 +25,6 @@ from turnlock.wire.openai_responses.kinds import (
     by_provider,
     item_type,
 )
-from turnlock.wire.pairing import HELD, Adjacent, Anywhere, Finding, Flaw
-from turnlock.wire.rules import UNREADABLE, Rule, Severity, Violation
 
 _MADE_BY_MODEL = frozenset(
     {
@@ -43,180 +43,164 @@ _RULES: Mapping[Flaw, Rule] = {
     Flaw.NO_CALL: rules.OUTPUT_NO_CALL,
     Flaw.BEFORE_CALL: rules.OUTPUT_BEFORE_CALL,
     Flaw.SECOND_CALL: rules.DUP_CALL_ID,
+    Flaw.REUSED_ID: rules.DUP_CALL_ID,
     Flaw.SECOND_ANSWER: rules.DUP_CALL_ID,
 }
 
 
-def check_responses(body: Mapping[str, Any], open_calls: Collection[str]) -> list[Violation]:
-    """Every violation of OpenAI's own rules, in the order of the body."""
-    return _Check(body).run(frozenset(open_calls))
-
-
-def check_deepseek(body: Mapping[str, Any], _open_calls: Collection[str]) -> list[Violation]:
-    """The same format at DeepSeek: outputs directly behind their calls, item ids free, no history held."""
-    return _DeepSeekCheck(body).run()
-
-
 @define(eq=False)
-class _Report:
-    """What was found in one body."""
+class _InputWalk(Walk):
+    """What both servers of the format share."""
 
-    body: Mapping[str, Any]
-    found: list[tuple[int, Violation]] = field(init=False, factory=list)
+    rows_field: ClassVar[str] = "input"
 
-    def items(self) -> Sequence[object]:
+    def rows_in(self, body: Mapping[str, Any]) -> tuple[Iterable[object], str]:
         """The input items; text is one message, and no input is none."""
-        items = self.body.get("input")
-        if items is None or isinstance(items, str):
-            return ()
-        if isinstance(items, list | tuple):
-            return items
-        self.add(HELD, UNREADABLE, problem="input is neither text nor a list of items")
-        return ()
-
-    def add(
-        self,
-        at: int,
-        rule: Rule,
-        call_ids: tuple[str, ...] = (),
-        *,
-        below: str = "",
-        severity: Severity | None = None,
-        **names: object,
-    ) -> None:
-        where = "/input" if at == HELD else f"/input/{at}{below}"
-        self.found.append((at, rule.broken(where, call_ids, severity=severity, i=at, **names)))
-
-    def in_order(self) -> list[Violation]:
-        self.found.sort(key=lambda entry: entry[0])
-        return [violation for _, violation in self.found]
+        rows = body.get("input")
+        if rows is None or isinstance(rows, str):
+            return (), ""
+        if isinstance(rows, list | tuple):
+            return rows, ""
+        return (), "input is neither text nor a list of items"
 
 
 @define(eq=False)
-class _DeepSeekCheck(_Report):
+class DeepSeekWalk(_InputWalk):
+    """The same format at DeepSeek: outputs directly behind their calls, item ids free, no history held."""
+
     pairs: Adjacent = field(init=False, factory=lambda: Adjacent(runs=True))
 
-    def run(self) -> list[Violation]:
-        for at, item in enumerate(self.items()):
-            if not isinstance(item, Mapping):
-                self.add(at, UNREADABLE, problem=f"input[{at}] is not an object")
-                continue
-            kind = item_type(item)
-            call, output = BY_CALL.get(kind), BY_OUTPUT.get(kind)
-            if call is not None and isinstance(call_id := item.get(call.id_field), str):
-                self.pairs.call(at, call_id)
-            elif output is not None and isinstance(call_id := item.get(output.output_id_field), str):
-                self.pairs.answer(at, call_id)
-            else:
-                self.pairs.other()
+    def _look_at(self, at: int, row: Mapping[str, Any]) -> None:
+        kind = item_type(row)
+        call, output = BY_CALL.get(kind), BY_OUTPUT.get(kind)
+        if call is not None and isinstance(call_id := row.get(call.id_field), str):
+            self.pairs.call(at, call_id)
+        elif output is not None and isinstance(call_id := row.get(output.output_id_field), str):
+            self.pairs.answer(at, call_id)
+        else:
+            self.pairs.other()
+
+    def _pending(self) -> Iterator[Found]:
         for finding in self.pairs.findings():
             rule, severity = rules.DEEPSEEK_OUTPUT_NO_CALL, None
             if finding.flaw is Flaw.UNANSWERED:
                 rule = rules.DEEPSEEK_ADJACENT
             elif finding.flaw is Flaw.SECOND_ANSWER:
                 severity = Severity.WARNING  # nobody saw what DeepSeek says to a second output
-            self.add(finding.at, rule, finding.ids, severity=severity, call_id=finding.ids[0])
-        return self.in_order()
+            call_id = finding.ids[0]
+            yield from self._broken(finding.at, rule, finding.ids, severity=severity, call_id=call_id)
 
 
 @define(eq=False)
-class _Check(_Report):
+class ResponsesWalk(_InputWalk):
+    """OpenAI's own rules."""
+
     pairs: Anywhere = field(init=False, factory=Anywhere)
     by_provider: set[str] = field(init=False, factory=set)  # ids of calls that want no output of ours
     refers: bool = field(init=False, default=False)  # items stand here by reference: they may be calls
     item_ids: set[str] = field(init=False, factory=set)
     thoughts: list[tuple[int, str]] = field(init=False, factory=list)  # reasoning that waits for its item
+    trigger: int | None = field(init=False, default=None)  # a compaction_trigger that must be the last item
+    shapes: dict[int, Shape] = field(init=False, factory=dict)  # of the rows that are calls or outputs
 
-    def run(self, open_calls: frozenset[str]) -> list[Violation]:
-        items = self.items()
-        for at, item in enumerate(items):
-            if isinstance(item, Mapping):
-                self.look_at(at, item)
-            else:
-                self.add(at, UNREADABLE, problem=f"input[{at}] is not an object")
-        self.settle_thoughts(followed=False)
-        held = self.refers or any(
-            self.body.get(name) is not None for name in ("previous_response_id", "conversation")
-        )
-        # Who says which calls are held has said all of them; else an output may answer one that is.
-        orphans = held and not open_calls
-        for finding in self.pairs.findings(open_calls, optional=self.by_provider, orphans=orphans):
-            self.add_finding(finding, items)
-        return self.in_order()
-
-    def look_at(self, at: int, item: Mapping[str, Any]) -> None:
-        kind = item_type(item)
+    def _look_at(self, at: int, row: Mapping[str, Any]) -> None:
+        if self.trigger is not None:
+            self._add(self.trigger, rules.COMPACTION_LAST)
+            self.trigger = None
+        kind = item_type(row)
         if (shape := BY_CALL.get(kind)) is not None:
-            self.look_at_call(at, item, shape)
+            self._look_at_call(at, row, shape)
         elif (shape := BY_OUTPUT.get(kind)) is not None:
-            self.look_at_output(at, item, shape)
+            self._look_at_output(at, row, shape)
         elif kind == "item_reference":
             self.refers = True
-        item_id = item.get("id")
+        elif kind == "compaction_trigger":
+            self.trigger = at
+        item_id = row.get("id")
         if isinstance(item_id, str):
-            self.look_at_id(at, kind, item, item_id)
-        if kind == "reasoning":
-            if isinstance(item_id, str):
-                self.thoughts.append((at, item_id))
-        elif self.thoughts:
-            ours = kind in BY_OUTPUT or (kind == "message" and item.get("role") != "assistant")
-            self.settle_thoughts(followed=bool(item_id) and not ours)
-        if kind == "compaction_trigger" and at + 1 < len(self.items()):
-            self.add(at, rules.COMPACTION_LAST)
+            self._look_at_id(at, kind, row, item_id)
+        if kind != "reasoning":
+            self._look_behind_thoughts(kind, row)
+        elif isinstance(item_id, str):
+            self.thoughts.append((at, item_id))
 
-    def look_at_call(self, at: int, item: Mapping[str, Any], shape: Shape) -> None:
-        call_id = item.get(shape.id_field)
-        hosted = by_provider(shape, item)
+    def _look_at_call(self, at: int, row: Mapping[str, Any], shape: Shape) -> None:
+        call_id = row.get(shape.id_field)
+        hosted = by_provider(shape, row)
         if isinstance(call_id, str):
-            self.look_at_label(at, call_id, shape.id_field)
+            self._look_at_label(at, call_id, shape.id_field)
+            self.shapes[at] = shape
             self.pairs.call(at, call_id, shape.accepts)
             if hosted:
                 self.by_provider.add(call_id)
         elif not hosted and shape.id_field == CALL_ID:
-            self.add(at, rules.CALLID_EMPTY, below=f"/{CALL_ID}")
+            self._add(at, rules.CALLID_EMPTY, below=f"/{CALL_ID}")
 
-    def look_at_output(self, at: int, item: Mapping[str, Any], shape: Shape) -> None:
-        call_id = item.get(shape.output_id_field)
+    def _look_at_output(self, at: int, row: Mapping[str, Any], shape: Shape) -> None:
+        call_id = row.get(shape.output_id_field)
         if isinstance(call_id, str):
-            self.look_at_label(at, call_id, shape.output_id_field)
+            self._look_at_label(at, call_id, shape.output_id_field)
+            self.shapes[at] = shape
             self.pairs.answer(at, call_id, shape.output)
-            if shape.kind is CallKind.TOOL_SEARCH and item.get("execution") != "client":
+            if shape.kind is CallKind.TOOL_SEARCH and row.get("execution") != "client":
                 self.by_provider.add(call_id)
 
-    def look_at_label(self, at: int, call_id: str, name: str) -> None:
+    def _look_at_label(self, at: int, call_id: str, name: str) -> None:
         if name == CALL_ID and not call_id:
-            self.add(at, rules.CALLID_EMPTY, below=f"/{name}")
+            self._add(at, rules.CALLID_EMPTY, below=f"/{name}")
         elif name == CALL_ID and len(call_id) > ID_MAX:
-            self.add(at, rules.CALLID_LEN, (call_id,), below=f"/{name}", n=len(call_id))
+            self._add(at, rules.CALLID_LEN, (call_id,), below=f"/{name}", n=len(call_id))
 
-    def look_at_id(self, at: int, kind: str, item: Mapping[str, Any], item_id: str) -> None:
-        by_model = kind in _MADE_BY_MODEL or (kind == "message" and item.get("role") == "assistant")
-        if item_id in self.item_ids or (by_model and self.body.get("previous_response_id") is not None):
-            self.add(at, rules.DUP_ITEM_ID, below="/id", item_id=item_id)
+    def _look_at_id(self, at: int, kind: str, row: Mapping[str, Any], item_id: str) -> None:
+        by_model = kind in _MADE_BY_MODEL or (kind == "message" and row.get("role") == "assistant")
+        if item_id in self.item_ids or (by_model and self.envelope.get("previous_response_id") is not None):
+            self._add(at, rules.DUP_ITEM_ID, below="/id", item_id=item_id)
         self.item_ids.add(item_id)
         prefix = ID_PREFIXES.get(kind, "")
         if not item_id.startswith(prefix):
-            self.add(at, rules.ITEMID_PREFIX, below="/id", item_id=item_id, prefix=prefix)
-        referred = kind == "item_reference" or (kind == "reasoning" and not item.get("encrypted_content"))
-        if referred and self.body.get("store") is False:
-            self.add(at, rules.STORE_FALSE_REF, below="/id", item_id=item_id)
+            self._add(at, rules.ITEMID_PREFIX, below="/id", item_id=item_id, prefix=prefix)
+        referred = kind == "item_reference" or (kind == "reasoning" and not row.get("encrypted_content"))
+        if referred and self.envelope.get("store") is False:
+            self._add(at, rules.STORE_FALSE_REF, below="/id", item_id=item_id)
 
-    def settle_thoughts(self, *, followed: bool) -> None:
-        """The item behind a run of reasoning is there, or the end is."""
-        if not followed:
-            severity = Severity.WARNING if self.body.get("store") is False else None
-            for at, item_id in self.thoughts:
-                self.add(at, rules.REASONING_FOLLOW, severity=severity, item_id=item_id)
-        self.thoughts.clear()
+    def _look_behind_thoughts(self, kind: str, row: Mapping[str, Any]) -> None:
+        """Reasoning must be followed by what the model made with it, under its id."""
+        if self.thoughts:
+            ours = kind in BY_OUTPUT or (kind == "message" and row.get("role") != "assistant")
+            if ours or not row.get("id"):
+                self._found.extend(self._alone())
+            self.thoughts.clear()
 
-    def add_finding(self, finding: Finding, items: Sequence[Any]) -> None:
+    def _alone(self) -> Iterator[Found]:
+        """Reasoning behind which its item does not stand."""
+        severity = Severity.WARNING if self.envelope.get("store") is False else None
+        for at, item_id in self.thoughts:
+            yield from self._broken(at, rules.REASONING_FOLLOW, severity=severity, item_id=item_id)
+
+    def _pending(self) -> Iterator[Found]:
+        yield from self._alone()
+        held = self.refers or any(
+            self.envelope.get(name) is not None for name in ("previous_response_id", "conversation")
+        )
+        # Who says which calls are held has said all of them; else an output may answer one that is.
+        orphans = held and not self.open_calls
+        for finding in self.pairs.findings(self.open_calls, optional=self.by_provider, orphans=orphans):
+            yield from self._broken_pair(finding)
+
+    def _broken_pair(self, finding: Finding) -> Iterator[Found]:
         call_id = finding.ids[0]
         if finding.at == HELD:
-            self.add(HELD, rules.PREV_PENDING, finding.ids, call_id=call_id)
+            yield from self._broken(WHOLE, rules.PREV_PENDING, finding.ids, call_id=call_id)
             return
-        kind = item_type(items[finding.at])
-        shape = BY_CALL[kind] if kind in BY_CALL else BY_OUTPUT[kind]
+        shape = self.shapes[finding.at]
         rule = shape.rule if finding.flaw is Flaw.UNANSWERED else _RULES[finding.flaw]
+        severity = Severity.ERROR if finding.flaw in _NOT_ONE_EACH else None
         if shape.kind is CallKind.MCP_APPROVAL:
-            rule = rules.MCP_APPROVAL
-        self.add(finding.at, rule, finding.ids, call_id=call_id, label=shape.label)
+            rule, severity = rules.MCP_APPROVAL, None
+        names = {"call_id": call_id, "label": shape.label}
+        yield from self._broken(finding.at, rule, finding.ids, severity=severity, **names)
+
+
+_NOT_ONE_EACH = frozenset({Flaw.SECOND_CALL, Flaw.SECOND_ANSWER})
+"""A call without an output, or with two, is an error everywhere (RESP-CALL-NO-OUTPUT: exactly one). An id
+that comes again with a whole pair of its own is one at strict servers only."""

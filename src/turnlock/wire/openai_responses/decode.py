@@ -12,8 +12,8 @@ from typing import Any
 
 from turnlock.engine.items import Call, CallKind, Origin, Reasoning, ServerCall, Text
 from turnlock.engine.outcome import Cause
+from turnlock.wire.common.request import Decoded
 from turnlock.wire.openai_responses.kinds import BY_CALL, DIALECT, Shape, by_provider, item_type
-from turnlock.wire.request import Decoded
 
 
 def decode_responses(

@@ -11,6 +11,7 @@ when they repeat or are none that the provider would take.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import repeat, takewhile
 from typing import Any, ClassVar, assert_never
 
 from attrs import define, field
@@ -19,6 +20,7 @@ from turnlock.engine.items import (
     Call,
     CallKind,
     Item,
+    Known,
     Message,
     ModelItem,
     Note,
@@ -29,8 +31,9 @@ from turnlock.engine.items import (
     ServerCall,
     Text,
 )
-from turnlock.wire.encoding import Encoder, Places, Rows
-from turnlock.wire.ids import ID_MAX
+from turnlock.wire.common.encoding import Encoder, Places, Rows
+from turnlock.wire.common.ids import ID_MAX
+from turnlock.wire.common.request import NAMELESS, Encoded, Settings, ToolSpec, envelope
 from turnlock.wire.openai_responses.decode import message_text
 from turnlock.wire.openai_responses.kinds import (
     BY_CALL,
@@ -42,7 +45,6 @@ from turnlock.wire.openai_responses.kinds import (
     item_type,
 )
 from turnlock.wire.openai_responses.outputs import output_rows
-from turnlock.wire.request import NAMELESS, Settings, ToolSpec, envelope
 
 _NOT_SENT_BACK = frozenset({"created_by", "parsed_arguments", "status"})  # added by the API or by its SDK
 _COMPLETED = "completed"
@@ -55,20 +57,47 @@ class ResponsesEncoder(Encoder):
     transcript: ClassVar[str] = "input"
 
     _item_ids: set[str] = field(init=False, factory=set)  # an id stands once in a request (RESP-DUP-ITEM-ID)
+    _known: Known | None = field(init=False, default=None)  # what the request leaves out
+    _held: Sequence[Item] = field(init=False, default=())
+
+    def encode(
+        self, items: Sequence[Item], length: int, settings: Settings, known: Known | None = None
+    ) -> Encoded:
+        """As every encoder; where the provider keeps the history, only what it does not know (R22, C47).
+
+        What it knows ends with its last whole response: so the calls of that one may be open.
+        """
+        goes_on = settings.continues or settings.options.get("conversation") is not None
+        self._known = known if goes_on else None
+        if self._known is None:
+            self._held = ()
+            return super().encode(items, length, settings)
+        start = self._known.length
+        self._held = items[:start]
+        encoded = super().encode(items[start:length], length - start, settings)
+        last = takewhile(lambda item: isinstance(item, ModelItem), reversed(self._held))
+        open_calls = [item.call_id for item in last if isinstance(item, Call)]
+        positions = (*repeat(None, start), *encoded.positions)
+        return Encoded(encoded.body, positions, tuple(reversed(open_calls)))
 
     def _envelope(self, settings: Settings) -> Mapping[str, Any]:
         tools = [tool for spec in settings.tools if (tool := _tool(spec)) is not None]
         body = envelope(settings, tools, transcript=self.transcript)
         if settings.instructions:
             body["instructions"] = settings.instructions
+        if self._known is not None and body.get("conversation") is None:
+            body["previous_response_id"] = self._known.response
         return body
 
     def _shapes_items(self, settings: Settings) -> Hashable:
-        return settings.model, _stored(settings)
+        return settings.model, _stored(settings), self._known
 
     def _start(self, settings: Settings) -> None:
         self._item_ids.clear()
         super()._start(settings)
+        for item in self._held:
+            if isinstance(item, Call):
+                self._ids.hold(item)
 
     def _block(self, block: Sequence[Item], settings: Settings) -> tuple[Rows, Places]:
         own = [_made_by(item, settings.model) for item in block]

@@ -14,10 +14,10 @@ from typing import Any
 from attrs import field, frozen
 
 from turnlock.engine.items import Call, CallKind
-from turnlock.wire.jsontext import arguments_of, as_object, dumps
+from turnlock.wire.common.jsontext import arguments_of, as_object, dumps
+from turnlock.wire.common.request import NAMELESS
+from turnlock.wire.common.rules import Rule
 from turnlock.wire.openai_responses import rules
-from turnlock.wire.request import NAMELESS
-from turnlock.wire.rules import Rule
 
 DIALECT = "openai_responses"
 FUNCTION_OUTPUT = "function_call_output"

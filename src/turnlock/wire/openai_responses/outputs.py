@@ -13,7 +13,7 @@ from typing import Any
 
 from turnlock.engine.items import Call, CallKind, Output
 from turnlock.engine.outcome import Cause
-from turnlock.wire.jsontext import as_json, as_object, dumps
+from turnlock.wire.common.jsontext import as_json, as_object, dumps
 from turnlock.wire.openai_responses.kinds import DIALECT, FUNCTION_OUTPUT, SHAPES
 
 Row = dict[str, Any]

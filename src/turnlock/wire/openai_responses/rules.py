@@ -5,7 +5,7 @@ Data only: ids, the provider's words, where they were seen. ``check.py`` looks f
 
 from __future__ import annotations
 
-from turnlock.wire.rules import Rule, Severity
+from turnlock.wire.common.rules import Confidence, Rule, Severity
 
 _NO_OUTPUT = "No tool output found for {label} {call_id}."
 _NO_CALL = "No tool call found for {label} output with call_id {call_id}."
@@ -33,12 +33,11 @@ CALL_NO_OUTPUT_LOCAL_SHELL = Rule(
 )
 CALL_NO_OUTPUT_OTHER = Rule(
     "RESP-CALL-NO-OUTPUT-OTHER",
-    Severity.ERROR,
+    Severity.WARNING,
     _NO_OUTPUT,
     "Each local shell_call, apply_patch_call, computer_call and client tool_search_call has its output.",
     "openai 3.51 ResponseInputItem; the wording is that of the other kinds",
-    why="The shared table only infers it. But a call without outcome is what this library exists to hold "
-    "back, and no accepted recording shows one; so it does not leave on a guess.",
+    confidence=Confidence.INFERRED,
 )
 OUTPUT_NO_CALL = Rule(
     "RESP-OUTPUT-NO-CALL",
@@ -49,22 +48,22 @@ OUTPUT_NO_CALL = Rule(
 )
 OUTPUT_BEFORE_CALL = Rule(
     "RESP-OUTPUT-BEFORE-CALL",
-    Severity.ERROR,
+    Severity.WARNING,
     _NO_CALL,
     "An output stands behind its call.",
     "pydantic-ai treats it as an orphan; not verified at the provider",
-    why="Conditional in the shared table. Our own encoder has no need for the order, and agents that are "
-    "known to work never produce it.",
+    confidence=Confidence.INFERRED,
 )
 DUP_CALL_ID = Rule(
     "RESP-DUP-CALL-ID",
-    Severity.ERROR,
+    Severity.WARNING,
     "Duplicate function_call_output for call_id '{call_id}'. Each function_call must have exactly one "
     "matching function_call_output",
     "A call_id belongs to one call and one output.",
     "NousResearch/hermes-agent#102629, openai/gpt-oss#309",
-    why="Conditional in the shared table: seen at gateways, not verified at api.openai.com. Our own encoder "
-    "makes ids unique, and a second output for one call is never right.",
+    why="An error all the same where a call has no output of its own, or a second one: RESP-CALL-NO-OUTPUT "
+    "asks for exactly one.",
+    profiles=frozenset({"unique_ids"}),
 )
 DUP_ITEM_ID = Rule(
     "RESP-DUP-ITEM-ID",
@@ -127,6 +126,7 @@ MCP_APPROVAL = Rule(
     "An mcp_approval_request is answered by one mcp_approval_response that names its id.",
     "openai 3.51 McpApprovalRequest, McpApprovalResponse; refusal not verified",
     literal=False,
+    confidence=Confidence.INFERRED,
 )
 COMPACTION_LAST = Rule(
     "RESP-COMPACTION-LAST",

@@ -1,11 +1,11 @@
-"""Errors of a model leave their adapter without keys."""
+"""Keys are told to nobody: errors of a model leave their adapter without them."""
 
 from __future__ import annotations
 
 import pytest
 
 from turnlock import ModelError
-from turnlock.models.secrets import hiding, without_keys
+from turnlock._secrets import hiding, without_keys
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,8 @@ from turnlock.models.secrets import hiding, without_keys
         ("Incorrect API key provided: sk-proj-****lKey.", "Incorrect API key provided: [redacted]"),
         ("Illegal header value b'Bearer tok.en/1\\n'", "Illegal header value b'[redacted]\\n'"),
         ("authorization: Basic dXNlcjpwdw==, retry", "authorization: [redacted], retry"),
+        ("key=AIzaSyA-1234567890abcdefghijklmnop is not valid", "key=[redacted] is not valid"),
+        ("Request had ya29.a0Af_byC-1: expired", "Request had [redacted]: expired"),
         ("a task-force of 20 asked for sk-1", "a task-force of 20 asked for sk-1"),
         ("Missing bearer or basic authentication", "Missing bearer or basic authentication"),
         ("Your basic plan allows 3 requests", "Your basic plan allows 3 requests"),

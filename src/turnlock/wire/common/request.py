@@ -50,6 +50,7 @@ class Settings:
             A list ``tools`` is added to the session's own, for tools that the provider executes. What
             this class has a field for, and the transcript, may not stand here.
         stream: Whether the answer is streamed.
+        continues: Where the provider keeps its responses, a request carries only what it does not know (R22).
     """
 
     model: str
@@ -57,6 +58,7 @@ class Settings:
     tools: tuple[ToolSpec, ...] = ()
     options: Mapping[str, Any] = field(factory=dict)
     stream: bool = True
+    continues: bool = False
 
 
 @frozen
@@ -67,10 +69,12 @@ class Encoded:
         body: The exact bytes that leave.
         positions: For each item of the transcript, its index in the body's list of items or messages;
             None when the item is set aside.
+        open_calls: Ids of calls that the provider holds open: the check must know them.
     """
 
     body: bytes = field(repr=lambda body: f"<{len(body)} bytes>")
     positions: Sequence[int | None]
+    open_calls: tuple[str, ...] = ()
 
 
 @frozen

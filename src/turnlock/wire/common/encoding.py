@@ -15,10 +15,10 @@ from typing import Any, ClassVar
 
 from attrs import define, field
 
-from turnlock.engine.items import CallKind, Item, ModelItem
-from turnlock.wire.ids import WireIds
-from turnlock.wire.jsontext import dumps
-from turnlock.wire.request import Encoded, Settings
+from turnlock.engine.items import CallKind, Item, Known, ModelItem
+from turnlock.wire.common.ids import PLAIN_IDS, IdStyle, WireIds
+from turnlock.wire.common.jsontext import dumps
+from turnlock.wire.common.request import Encoded, Settings
 
 Rows = list[Mapping[str, Any]]
 """Entries of the body's list."""
@@ -31,8 +31,12 @@ Places = list[int | None]
 class Encoder(ABC):
     """Turns the transcript of one session into request bodies; one per session.
 
-    A block is what a dialect writes at once: the items of one answer that stand together, or one other
-    item. Blocks are never cut; a history that changes within one is encoded anew.
+    A block is what a dialect writes at once: the items of one answer that stand together, and one other item,
+    or all that stand between two answers (``joins``). Blocks are never cut: one that has changed or grown is
+    encoded anew, and with it what stands behind it.
+
+    Attributes:
+        profiles: What is known of the server beside its dialect.
     """
 
     transcript: ClassVar[str]
@@ -41,22 +45,40 @@ class Encoder(ABC):
     kinds: ClassVar[frozenset[CallKind]] = frozenset(CallKind)
     """The kinds of calls that a model can make in this dialect."""
 
+    joins: ClassVar[bool] = False
+    """What stands between two answers is one block: outputs and messages share a row."""
+
+    id_style: ClassVar[IdStyle] = PLAIN_IDS
+    """What the provider takes for a call id."""
+
+    profiles: frozenset[str] = frozenset()
     _basis: Hashable = field(init=False, default=None)
-    _ids: WireIds = field(init=False, factory=WireIds)
+    _ids: WireIds = field(init=False)
     _items: list[Item] = field(init=False, factory=list)
     _places: Places = field(init=False, factory=list)
     _bytes: bytearray = field(init=False, factory=bytearray)
     _rows: int = field(init=False, default=0)
-    # Bytes and rows before each item behind the last answer: what a refusal may replace (R20) starts here.
-    _marks: list[tuple[int, int]] = field(init=False, factory=list)
+    # Items, bytes and rows before each block behind the last answer: what a refusal may replace (R20), and
+    # what may still grow, starts here.
+    _marks: list[tuple[int, int, int]] = field(init=False, factory=list)
 
-    def encode(self, items: Sequence[Item], length: int, settings: Settings) -> Encoded:
+    def __attrs_post_init__(self) -> None:
+        self._ids = WireIds(self.id_style)
+
+    def encode(
+        self,
+        items: Sequence[Item],
+        length: int,
+        settings: Settings,
+        known: Known | None = None,  # noqa: ARG002
+    ) -> Encoded:
         """Encode the first ``length`` items: the same items and settings give the same bytes.
 
         Args:
             items: The transcript; items that were encoded before are recognised by identity.
             length: How many of them the request carries.
             settings: What the request says beside them.
+            known: What the provider knows of them, for a dialect whose provider keeps histories.
 
         Raises:
             TypeError: Content or options hold something that is not a JSON value.
@@ -69,17 +91,19 @@ class Encoder(ABC):
             self._basis = basis
         try:
             self._keep(items, length, settings)
-            for block in _blocks(items, len(self._items), length):
+            for block in self._blocks(items, length):
                 self._append(block, settings)
+            closing = self._closing(items[length - 1], settings) if length else []
         except BaseException:
             self._basis = None  # half a block may be written: begin anew the next time
             raise
         head = envelope[:-1] + b',"' + self.transcript.encode() + b'":['
-        return Encoded(b"".join((head, self._bytes, b"]}")), tuple(self._places))
+        tail = b"".join(b"," + dumps(row) for row in closing)
+        return Encoded(b"".join((head, self._bytes, tail, b"]}")), tuple(self._places))
 
     def _start(self, settings: Settings) -> None:
         """Forget everything."""
-        self._ids = WireIds()
+        self._ids = WireIds(self.id_style)
         self._items.clear()
         self._places.clear()
         self._marks.clear()
@@ -94,19 +118,23 @@ class Encoder(ABC):
         if same > length or not all(map(is_, known, items)):
             pairs = enumerate(zip(known, islice(items, length), strict=False))
             same = next((at for at, (old, new) in pairs if old is not new), min(same, length))
-        surplus = len(known) - same
-        joins = 0 < same < length and _one_answer(items[same - 1], items[same])
-        if joins or surplus > len(self._marks):
+        if 0 < same < length and self._one_block(items[same - 1], items[same]):
+            same -= 1  # the last block has grown
+        if same == len(known):
+            return
+        while self._marks and self._marks[-1][0] > same:
+            self._marks.pop()
+        if not self._marks:
             self._start(settings)
-        elif surplus:
-            size, self._rows = self._marks[-surplus]
-            del self._bytes[size:], known[same:], self._places[same:], self._marks[-surplus:]
+            return
+        kept, size, self._rows = self._marks.pop()
+        del self._bytes[size:], known[kept:], self._places[kept:]
 
     def _append(self, block: Sequence[Item], settings: Settings) -> None:
         if isinstance(block[0], ModelItem):
             self._marks.clear()
         else:
-            self._marks.append((len(self._bytes), self._rows))
+            self._marks.append((len(self._items), len(self._bytes), self._rows))
         rows, places = self._block(block, settings)
         first = self._rows
         self._write(rows)
@@ -136,18 +164,21 @@ class Encoder(ABC):
     def _block(self, block: Sequence[Item], settings: Settings) -> tuple[Rows, Places]:
         """Write one block."""
 
+    def _closing(self, _last: Item, _settings: Settings) -> Rows:
+        """Rows behind the last item that only this request carries; they are no part of the history."""
+        return []
 
-def _one_answer(item: Item, following: Item) -> bool:
-    """Both were made by the model in answer to one request."""
-    return (
-        isinstance(item, ModelItem) and isinstance(following, ModelItem) and item.request == following.request
-    )
+    def _one_block(self, item: Item, following: Item) -> bool:
+        """The two are written at once."""
+        if isinstance(item, ModelItem):
+            return isinstance(following, ModelItem) and item.request == following.request
+        return self.joins and not isinstance(following, ModelItem)
 
-
-def _blocks(items: Sequence[Item], start: int, length: int) -> Iterator[Sequence[Item]]:
-    while start < length:
-        end = start + 1
-        while end < length and _one_answer(items[end - 1], items[end]):
-            end += 1
-        yield items[start:end]
-        start = end
+    def _blocks(self, items: Sequence[Item], length: int) -> Iterator[Sequence[Item]]:
+        start = len(self._items)
+        while start < length:
+            end = start + 1
+            while end < length and self._one_block(items[end - 1], items[end]):
+                end += 1
+            yield items[start:end]
+            start = end

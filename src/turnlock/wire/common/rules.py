@@ -1,15 +1,16 @@
 """What a rule is, and what is said when a request breaks one.
 
-A rule is data: which dialect, how bad, the provider's own words. The rules of a dialect stand in its room
-(``openai_responses/rules.py``); how they are looked for stands in its ``check.py``. Nothing here knows a
-dialect.
+A rule is data: which dialect, how bad and where, the provider's own words, where they were seen, what to do.
+The rules of a dialect stand in its room (``openai_responses/rules.py``); how they are looked for stands in
+its ``check.py``. Nothing here knows a dialect.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 
-from attrs import frozen
+from attrs import field, frozen
 
 
 class Severity(StrEnum):
@@ -38,38 +39,57 @@ class Violation:
     call_ids: tuple[str, ...] = ()
 
 
+class Confidence(StrEnum):
+    """How a rule is known. What is only inferred is never an error."""
+
+    RECORDED = "recorded"
+    DOCUMENTED = "documented"
+    OBSERVED = "observed in issues"
+    INFERRED = "inferred"
+
+
 @frozen
 class Rule:
     """One rule of a provider.
 
     Attributes:
         id: Its id in the shared table of wire rules.
-        severity: How a violation counts, unless the place where it is found says otherwise.
+        severity: How a violation counts in the plain dialect; None: it is looked for in ``profiles`` only.
         text: The provider's literal words; ``{names}`` are filled in.
         statement: What the rule asks, in a sentence.
         source: Where the words were seen.
         literal: False when nobody saw the provider's words, and the text is ours.
         why: Why the severity is not the one that the shared table gives; empty when it is.
+        profiles: Profiles of servers in which a violation is an error, whatever it is elsewhere.
+        confidence: How it is known.
+        fix: What to do about a violation, in a sentence.
     """
 
     id: str
-    severity: Severity
+    severity: Severity | None
     text: str
     statement: str
     source: str
     literal: bool = True
     why: str = ""
+    profiles: frozenset[str] = field(default=frozenset(), kw_only=True)
+    confidence: Confidence = field(default=Confidence.OBSERVED, kw_only=True)
+    fix: str = field(default="", kw_only=True)
+
+    def severity_in(self, profiles: Collection[str]) -> Severity | None:
+        """How a violation counts at a server with these profiles; None when it is none there."""
+        return self.severity if self.profiles.isdisjoint(profiles) else Severity.ERROR
 
     def broken(
         self,
         at: str,
         call_ids: tuple[str, ...] = (),
         *,
-        severity: Severity | None = None,
+        severity: Severity = Severity.ERROR,
         **names: object,
     ) -> Violation:
         """A violation of this rule; ``names`` fill its text."""
-        return Violation(self.id, severity or self.severity, self.text.format(**names), at, call_ids)
+        return Violation(self.id, severity, self.text.format(**names), at, call_ids)
 
 
 UNREADABLE = Rule(
@@ -79,5 +99,6 @@ UNREADABLE = Rule(
     "A body is a JSON object of the dialect's shape; what cannot be read cannot be checked.",
     "ours: the check must be able to say that it saw nothing",
     literal=False,
+    fix="Send a JSON object of the dialect's shape.",
 )
 """The one rule that every dialect shares."""

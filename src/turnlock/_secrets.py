@@ -1,4 +1,4 @@
-"""What must not be told, logged or recorded: keys, wherever an SDK or a provider repeats them in an error."""
+"""What must not be told, logged or recorded: keys, wherever an SDK, a provider or a body repeats them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ _SHORTEST = 8  # characters: what servers of one's own are given for a key ("x",
 _CREDENTIALS = r"(?=[^\s'\"\\,;]*[\d_=+/])[^\s'\"\\,;]+"  # no word has one of these in it
 _LOOKS_LIKE_A_KEY = re.compile(
     rf"(?i:\b(?:bearer|basic)\s+){_CREDENTIALS}|\b(?:sk|pk|rk|gsk|xai)-[\w*.-]{{6,}}"
+    r"|\bgsk_\w{20,}|\bAIza[\w-]{20,}|\bya29\.[\w.-]{6,}"  # Groq, Google and its OAuth
 )
 
 
