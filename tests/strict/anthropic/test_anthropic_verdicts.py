@@ -328,6 +328,8 @@ def test_an_error_says_something(content: object) -> None:
     silent = result(content=content)
     assert rule(GO, assistant(use()), user({**silent, "is_error": True})) == "ANT-RESULT-ERROR-EMPTY"
     assert rule(GO, assistant(use()), user({**silent, "is_error": False})) is None
+    picture = result(content=[{"type": "text", "text": ""}, {"type": "image"}], is_error=True)
+    assert rule(GO, assistant(use()), user(picture)) is None
 
 
 def test_blocks_that_we_do_not_know_pass() -> None:
