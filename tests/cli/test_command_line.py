@@ -14,7 +14,7 @@ from support import commands
 from turnlock.cli import main, needs
 from turnlock.cli.exits import Unusable
 
-COMMANDS = ("demo", "diagram", "explore", "fuzz", "provider")
+COMMANDS = ("demo", "diagram", "explore", "fuzz", "lint", "provider")
 
 WITHOUT = """
 import runpy, sys
@@ -74,7 +74,10 @@ def test_version() -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("frobnicate",), "No such command 'frobnicate'. There are: demo, diagram, explore, fuzz, provider."),
+        (
+            ("frobnicate",),
+            "No such command 'frobnicate'. There are: demo, diagram, explore, fuzz, lint, provider.",
+        ),
         (("--frobnicate",), "No such option"),
         (("demo", "--frobnicate"), "No such option"),
         (("demo", "more"), "Got unexpected extra argument"),

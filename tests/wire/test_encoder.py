@@ -208,4 +208,4 @@ def test_there_is_an_encoder_per_dialect() -> None:
     assert isinstance(encoder("openai_responses"), openai_responses.ResponsesEncoder)
     assert isinstance(encoder("openai_chat"), openai_chat.ChatEncoder)
     with pytest.raises(ValueError, match="known: openai_responses, openai_chat"):
-        encoder("anthropic")
+        encoder("nobody")

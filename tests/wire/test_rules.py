@@ -13,7 +13,12 @@ from turnlock.wire import RULES, Severity, check
 
 TABLE = json.loads((Path(__file__).parent / "data" / "wire_rules_openai.json").read_text())["rules"]
 BY_ID = {entry["id"]: entry for entry in TABLE}
-OURS = {rule.id: rule for found in RULES.values() for rule in found}
+OURS = {
+    rule.id: rule
+    for name, found in RULES.items()
+    if name in {entry["provider"] for entry in TABLE}
+    for rule in found
+}
 
 HELD = {"RESP-PREV-PENDING": ("call_1",)}
 """What the example of a rule leaves to the provider's memory."""

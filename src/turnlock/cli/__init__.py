@@ -12,6 +12,7 @@ stderr. Commands are imported when they are called, so that ``turnlock --help`` 
     provider.py  the strict provider, for agents in any language
     diagram.py   pictures of the tables
     explore.py   every interleaving of small worlds
+    lint/        what a provider would refuse, in files
     fuzz/        random stories played to somebody's agent
     screen.py    progress, and numbers in words
     exits.py     Ctrl-C, closed pipes, full disks
@@ -33,6 +34,7 @@ _COMMANDS = {
     "diagram": "Pictures of the two tables: print, write or check them.",
     "explore": "Every interleaving of a small world, judged by the strict provider.",
     "fuzz": "Random stories played to your agent, until one breaks a rule.",
+    "lint": "What a provider would refuse, in captured requests and recorded sessions.",
     "provider": "A provider that refuses what real ones refuse, for agents in any language.",
 }
 

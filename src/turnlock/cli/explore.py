@@ -6,16 +6,14 @@ is said in ``turnlock.explore``.
 
 from __future__ import annotations
 
-import gc
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from turnlock.cli.screen import Progress, counted
+from turnlock.cli.screen import Progress, counted, few_collections
 from turnlock.explore import (
     GUARDS,
     SOUND,
@@ -121,7 +119,7 @@ def explore(
     worlds = _chosen([*small_worlds(), world], names)
     _write(dump_requests)  # whoever waits for minutes learns before it whether the file can be written
     machines = SOUND if drop_guard is None else without_guard(drop_guard)
-    with _few_collections(), Progress() as progress:
+    with few_collections(), Progress() as progress:
 
         def show(name: str, states: int, edges: int) -> None:
             progress.show(f"the {name} world: {states:,} states, {edges:,} edges")
@@ -155,17 +153,6 @@ def _write(path: Path | None, content: bytes | None = None) -> None:
             file.write(content or b"")
     except OSError as error:
         raise click.UsageError(f"{path} cannot be written: {error.strerror}") from error
-
-
-@contextmanager
-def _few_collections() -> Iterator[None]:
-    """Collect garbage more rarely: looking through all that was seen takes half of the time otherwise."""
-    before = gc.get_threshold()
-    gc.set_threshold(50_000, 20, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _as_json(result: Survey, seconds: float) -> dict[str, Any]:

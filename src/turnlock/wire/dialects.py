@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from attrs import field, frozen
 
-from turnlock.wire import openai_chat, openai_responses
+from turnlock.wire import anthropic, openai_chat, openai_responses
+from turnlock.wire.anthropic.rules import RULES as ANTHROPIC_RULES
 from turnlock.wire.common.encoding import Encoder
 from turnlock.wire.common.history import History
 from turnlock.wire.common.request import Decoded
@@ -81,6 +82,13 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             openai_chat.ChatWalk,
             encoder=openai_chat.ChatEncoder,
             decode=openai_chat.decode_chat,
+        ),
+        "anthropic": _Dialect(
+            ANTHROPIC_RULES,
+            anthropic.AnthropicWalk,
+            profiles=frozenset({"4.6", "tools_required"}),
+            encoder=anthropic.AnthropicEncoder,
+            decode=anthropic.decode_anthropic,
         ),
         "deepseek_responses": _Dialect(
             DEEPSEEK_RULES,

@@ -1,0 +1,154 @@
+"""What was found, for people: each violation once, with what stands around it, like a good compiler."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from attrs import define, field
+from rich.console import Console
+from rich.text import Text
+
+from turnlock.cli.lint.explain import advice, rule_of
+from turnlock.cli.lint.findings import Finding
+from turnlock.cli.lint.rows import in_a_line
+from turnlock.cli.screen import counted
+from turnlock.wire import Severity
+
+_AROUND = 2  # rows before the intruder, and behind it
+_WIDTH = 100  # letters of a row
+_MOST = 30  # violations of one file that are told; --json has all
+
+
+@define(eq=False)
+class _Told:
+    """A violation, and the requests that have it."""
+
+    finding: Finding
+    around: Sequence[tuple[int, str, bool]]
+    last: bool  # the history ends behind what is shown
+    requests: list[int] = field(factory=list)
+
+
+@define(eq=False)
+class Report:
+    """Collects what is wrong in a file, and tells it when the file is read."""
+
+    _console: Console = field(factory=lambda: Console(highlight=False, soft_wrap=True), init=False)
+    _told: dict[object, _Told] = field(factory=dict, init=False)
+
+    def add(self, finding: Finding) -> None:
+        """Something was found."""
+        found = finding.violation
+        key = (finding.session, found, finding.line if finding.request is None else None)
+        told = self._told.get(key)
+        if told is None:
+            self._told[key] = told = _Told(finding, *_around(finding))
+        if finding.request is not None:
+            told.requests.append(finding.request.index)
+
+    def tell(self) -> None:
+        """The file is read."""
+        for told in list(self._told.values())[:_MOST]:
+            for line in _lines(told):
+                self._console.print(line)
+            self._console.print()
+        if (more := len(self._told) - _MOST) > 0:
+            self._console.print(f"… and {counted(more, 'violation')} more in this file; --json has all.\n")
+        self._told.clear()
+
+    def conclude(self, line: str) -> None:
+        """The last line."""
+        self._console.print(Text(line, "bold"))
+
+
+def _lines(told: _Told) -> Iterator[Text]:
+    finding = told.finding
+    found, request = finding.violation, finding.request
+    colour = "red" if found.severity is Severity.ERROR else "yellow"
+    yield Text.assemble((f"{found.severity}[{found.rule}]", f"bold {colour}"), " ", (found.message, "bold"))
+    yield Text.assemble(("  --> ", "blue"), _place(finding))
+    if request is None:
+        return
+    for at, text, marked in told.around:
+        style = f"bold {colour}" if marked else ""
+        yield Text.assemble((f"{'>' if marked else ' '}{at:6} | ", style or "blue"), (text, style))
+    if told.last:
+        yield Text("       | (here the request ends)", "dim")
+    rule = rule_of(request.dialect, found.rule)
+    yield Text.assemble(("  = rule: ", "blue"), rule.statement)
+    if not rule.literal:
+        yield Text.assemble(("  = note: ", "blue"), "the text is ours: nobody has seen the provider's")
+    verdict = request.verdict
+    if verdict is not None and verdict.accepted:
+        yield Text.assemble(("  = note: ", "blue"), "the file says that this request was accepted")
+    elif verdict is not None:
+        became = "not answered" if verdict.status is None else f"refused with {verdict.status}"
+        yield Text.assemble(("  = note: ", "blue"), f"it was {became}: {_cut(verdict.error, 300)}")
+    yield Text.assemble(("  = help: ", "blue"), advice(rule))
+    if told.requests[1:]:
+        yield Text.assemble(("  = also in ", "blue"), _also(told.requests[1:]))
+
+
+def _place(finding: Finding) -> str:
+    request = finding.request
+    parts = [str(finding.file)]
+    if finding.line is not None:
+        parts[0] += f":{finding.line}"
+    if finding.session:
+        parts.append(f"sidechain {finding.session}")
+    if request is not None:
+        what = "the next request" if request.next and request.verdict is None else "request"
+        parts.append(f"{what} ({request.index}) of {request.dialect}")
+        if finding.violation.at:
+            parts.append(f"at {finding.violation.at}")
+    return ", ".join(parts)
+
+
+def _around(finding: Finding) -> tuple[Sequence[tuple[int, str, bool]], bool]:
+    """The rows around the intruder, and whether the request ends there."""
+    request = finding.request
+    pointer = finding.violation.at.split("/")
+    if request is None or pointer[1:2] != [request.key] or not "".join(pointer[2:3]).isdecimal():
+        return (), False
+    at = int(pointer[2])
+    end = min(request.length, at + _AROUND + 1)
+    rows = range(max(0, at - _AROUND), end)
+    return [
+        (row, _cut(in_a_line(request.rows[row]), _WIDTH), row == at) for row in rows
+    ], end == request.length
+
+
+def _cut(text: str, most: int) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _also(indexes: Sequence[int]) -> str:
+    runs = list(_runs(indexes))
+    text = ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in runs[:8])
+    more = f", and {counted(len(runs) - 8, 'more run')}" if len(runs) > 8 else ""  # a line
+    return f"request{'s' if len(indexes) > 1 else ''} {text}{more}"
+
+
+def _runs(indexes: Iterable[int]) -> Iterator[tuple[int, int]]:
+    first = last = None
+    for index in indexes:
+        if first is None or last is None:
+            first = last = index
+        elif index == last + 1:
+            last = index
+        else:
+            yield first, last
+            first = last = index
+    if first is not None and last is not None:
+        yield first, last
+
+
+def summary(paths: Sequence[Path], requests: int, errors: int, warnings: int, unread: int) -> str:
+    """One line about everything."""
+    seen = f"{counted(requests, 'request')} in {counted(len(paths), 'file')}"
+    wrong = [counted(number, what) for number, what in ((errors, "error"), (warnings, "warning")) if number]
+    said = ", ".join(wrong) if wrong else "nothing that a provider would refuse"
+    rest = f" {counted(unread, 'problem')} of reading." if unread else ""
+    return f"{seen}: {said}.{rest}"

@@ -1,0 +1,18 @@
+"""What can be learnt from files: sessions that other agents recorded, and requests that were captured.
+
+Layout:
+
+    readers/    recorded sessions and bodies → the requests that they hold or imply
+
+The room reads files and writes none. It judges nothing: rules stand in ``turnlock.wire``.
+"""
+
+from turnlock.reports.readers import (
+    FORMATS as FORMATS,
+    Implied as Implied,
+    Recording as Recording,
+    Unreadable as Unreadable,
+    Verdict as Verdict,
+    detect as detect,
+    open_recording as open_recording,
+)
