@@ -76,7 +76,7 @@ def test_version() -> None:
     [
         (
             ("frobnicate",),
-            "No such command 'frobnicate'. There are: demo, diagram, explore, fuzz, lint, provider.",
+            "No such command 'frobnicate'. There are: demo, diagram, explore, fuzz, lint, provider, repair.",
         ),
         (("--frobnicate",), "No such option"),
         (("demo", "--frobnicate"), "No such option"),

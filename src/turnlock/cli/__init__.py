@@ -36,8 +36,8 @@ _COMMANDS = {
     "explore": "Every interleaving of a small world, judged by the strict provider.",
     "fuzz": "Random stories played to your agent, until one breaks a rule.",
     "lint": "What a provider would refuse, in captured requests and recorded sessions.",
-    "repair": "Close what is open in captured requests and recorded sessions.",
     "provider": "A provider that refuses what real ones refuse, for agents in any language.",
+    "repair": "Close what is open in captured requests and recorded sessions.",
 }
 
 

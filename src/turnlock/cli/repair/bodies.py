@@ -109,7 +109,7 @@ class Bodies:
         request, problem = bodies.request_of(value, self.dialect or "", self._index, line)
         if request is not None:
             try:
-                done = mend(request)
+                done = mend(request, part=request.partial)
             except ValueError as error:  # a wrapper names a dialect that there is not
                 problem = str(error)
             else:

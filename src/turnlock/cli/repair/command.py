@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 
@@ -63,7 +62,8 @@ Dialects:
 Exit codes:
   0  nothing is left to mend, whether or not something was repaired
   1  an error is left that no repair can mend: the report names it
-  2  wrong usage, or something could not be read or written; the rest is mended all the same
+  2  wrong usage, or something could not be read or written; the rest is
+     mended all the same
 """
 
 
@@ -128,9 +128,9 @@ def _write(pieces: Iterator[bytes], out: Path | None) -> None:
     first = next(pieces, None)
     if first is None:
         return
-    target: AbstractContextManager[BinaryIO] = (
-        nullcontext(click.get_binary_stream("stdout")) if out is None else in_one_step(out)
-    )
-    with target as stream:
-        stream.write(first)
-        stream.writelines(pieces)
+    if out is None:
+        for piece in chain((first,), pieces):
+            click.echo(piece, nl=False)
+        return
+    with in_one_step(out) as stream:
+        stream.writelines(chain((first,), pieces))

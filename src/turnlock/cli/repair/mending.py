@@ -30,7 +30,7 @@ class Mended:
 
     Attributes:
         dialect: What it is written in now.
-        body: It. What a session does not write down, such as its tools, is not in it.
+        body: It.
         changes: What was done.
         left: The errors that no repair can mend.
     """
@@ -41,12 +41,13 @@ class Mended:
     left: tuple[Violation, ...]
 
 
-def mend(request: Implied, dialect: str | None = None) -> Mended:
+def mend(request: Implied, dialect: str | None = None, *, part: bool = False) -> Mended:
     """Mend a request.
 
     Args:
         request: It.
         dialect: What it is to be written in; None for its own.
+        part: Only its rows come back: what its envelope lacks is sent beside them, and is no error.
 
     Raises:
         ValueError: There is no such dialect, or nothing reads, writes or repairs it.
@@ -54,11 +55,9 @@ def mend(request: Implied, dialect: str | None = None) -> Mended:
     target = dialect or request.dialect
     if target.partition("+")[0] != request.dialect.partition("+")[0]:
         return _in_another(request, target)
-    body = {**request.judged, request.key: request.rows[: request.length]} if request.key else request.judged
+    body = {**request.judged, **request.body()} if part else request.body()
     done = repair(body, target, request.open_calls)
-    assumed = request.judged.keys() - request.envelope.keys()
-    value = {name: value for name, value in done.value.items() if name not in assumed}
-    return Mended(target, value, done.changes, done.left)
+    return Mended(target, done.value, done.changes, done.left)
 
 
 def _in_another(request: Implied, target: str) -> Mended:

@@ -46,8 +46,8 @@ class Report:
         self.counts["bodies"] += 1
         self.counts["mended"] += bool(done.changes)
         self.counts["changes"] += len(done.changes)
-        self.counts["left"] += len(done.left)
-        self.counts["unread"] += any(found.rule == UNREADABLE for found in done.left)
+        for found in done.left:
+            self.counts["unread" if found.rule == UNREADABLE else "left"] += 1
         if self.counts["bodies"] % _EVERY == 0:
             self.progress.show(f"{self.path}, {self.counts['bodies']:,} bodies")
         if self.as_json:
@@ -97,13 +97,15 @@ class Report:
             yield f"    help: {advice(rule_of(done.dialect, found.rule))}"
 
     def _shown(self, aside: object) -> str:
+        whole = _line(aside)
         if self.verbose:
-            return json.dumps(aside, ensure_ascii=False)
-        line = " ".join(in_a_line(aside).split())
+            return whole
+        told = in_a_line(aside)
+        line = " ".join((whole if told == "?" else told).split())
         return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…  (--verbose shows all of it)"
 
 
-def _line(told: dict[str, Any]) -> str:
+def _line(told: object) -> str:
     return json.dumps(told, default=str)  # ASCII: what was set aside may hold half of a letter
 
 
