@@ -14,7 +14,7 @@ from support import commands
 from turnlock.cli import main, needs
 from turnlock.cli.exits import Unusable
 
-COMMANDS = ("demo", "diagram", "explore", "fuzz", "lint", "provider")
+COMMANDS = ("demo", "diagram", "explore", "fuzz", "lint", "provider", "repair")
 
 WITHOUT = """
 import runpy, sys
