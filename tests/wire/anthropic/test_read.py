@@ -127,9 +127,10 @@ def test_the_envelope_is_read() -> None:
     tool = {"name": "f", "description": "d", "input_schema": {"type": "object"}, "strict": True}
     hosted = {"type": "web_search_20250305", "name": "web_search"}
     system = [{**text("a"), "cache_control": {"type": "ephemeral"}}, text("b")]
-    given = body(system=system, tools=[tool, hosted, 7], max_tokens=9, stream=True, temperature=1)
+    kept = {**tool, "cache_control": {"type": "ephemeral"}}
+    given = body(system=system, tools=[tool, hosted, kept], max_tokens=9, stream=True, temperature=1)
     spec = ToolSpec("f", "d", {"type": "object"}, strict=True)
-    options = {"max_tokens": 9, "temperature": 1, "tools": [hosted, 7]}
+    options = {"max_tokens": 9, "temperature": 1, "tools": [hosted, kept]}
     assert read(given, OURS) == History((), "a\n\nb", (spec,), "m", options)
     assert read(body(system="s"), OURS).instructions == "s"
 

@@ -16,8 +16,14 @@ from attrs import define, evolve
 
 from turnlock.engine.outcome import NO_OUTPUT
 from turnlock.wire.anthropic import rules
-from turnlock.wire.anthropic.blocks import TEXT, THINKING, TOOL_RESULT, TOOL_USE, block_type
-from turnlock.wire.anthropic.content import NOTHING_SAID
+from turnlock.wire.anthropic.blocks import (
+    NOTHING_SAID,
+    TEXT,
+    THINKING,
+    TOOL_RESULT,
+    TOOL_USE,
+    block_type,
+)
 from turnlock.wire.anthropic.encode import CONTINUE
 from turnlock.wire.anthropic.servers import MINIMAX_FOLLOW
 from turnlock.wire.common.ids import IdStyle
