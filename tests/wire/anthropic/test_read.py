@@ -156,7 +156,7 @@ def test_an_encoding_reads_back_the_same() -> None:
 
 SCALARS: st.SearchStrategy[Any] = st.one_of(st.none(), st.integers(), st.text(), st.booleans())
 VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5
+    SCALARS, lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(), inner)), max_leaves=5
 )
 BLOCKS = st.dictionaries(
     st.sampled_from(["type", "id", "tool_use_id", "text", "input", "content", "is_error"]),

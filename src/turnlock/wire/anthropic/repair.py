@@ -95,7 +95,7 @@ def _pieces(at: int, row: object) -> list[Piece]:
     role = row.get("role") if isinstance(row, Mapping) else None
     content = row.get("content") if isinstance(row, Mapping) else None
     by_model = role == "assistant"
-    if not isinstance(row, Mapping) or not isinstance(content, list) or not content or role == "system":
+    if not isinstance(row, Mapping) or not isinstance(content, list) or not content:
         return [Piece(Sort.SAID if by_model else Sort.MESSAGE, row, where, at)]
     shell = {name: value for name, value in row.items() if name != "content"} or {"role": "user"}
     return [
