@@ -7,11 +7,7 @@ data (``stream.py``), without passing through the SDK's types. The SDK's own ret
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from email.utils import parsedate_to_datetime
-from time import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx2
@@ -23,7 +19,7 @@ from turnlock._secrets import hiding
 from turnlock.engine import Finish, Trouble
 from turnlock.errors import ModelError
 from turnlock.models.base import Request, Response, Sink, Usage
-from turnlock.models.stream import Answer, lost, read_answer
+from turnlock.models.stream import Answer, lost, read_answer, retry_after
 from turnlock.wire import Settings, ToolSpec
 from turnlock.wire.common.jsontext import mended
 
@@ -346,7 +342,7 @@ def _refusal(error: openai.APIStatusError) -> ModelError:
     """What an HTTP status means for the turn."""
     body = error.body if isinstance(error.body, Mapping) else {}
     code, text = str(body.get("code") or ""), body.get("message") or error.message
-    wait = _retry_after(error.response.headers)
+    wait = retry_after(error.response.headers)
     return ModelError(
         _trouble(error.status_code, code), str(text), status=error.status_code, retry_after=wait
     )
@@ -365,19 +361,3 @@ def _trouble(status: int | None, code: str) -> Trouble:
     if code == "conversation_locked" or status is None or status in _RETRY or status >= 500:
         return Trouble.LOST
     return Trouble.REFUSED if status in _THE_BODY else Trouble.FATAL
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the provider asks to wait: in milliseconds, in seconds, or as a date (RFC 9110)."""
-    given = headers.get("retry-after", "")
-    forms: tuple[Callable[[], float], ...] = (
-        lambda: float(headers.get("retry-after-ms", "")) / 1000,
-        lambda: float(given),
-        lambda: parsedate_to_datetime(given).timestamp() - time(),
-    )
-    for read in forms:
-        with suppress(ValueError):
-            seconds = read()
-            if math.isfinite(seconds):
-                return max(0.0, seconds)
-    return None

@@ -13,13 +13,16 @@ from typing import Any, Protocol
 
 from attrs import field, frozen
 
-from turnlock.wire import anthropic, openai_chat, openai_responses
+from turnlock.wire import anthropic, bedrock, gemini, mistral, openai_chat, openai_responses
 from turnlock.wire.anthropic.rules import RULES as ANTHROPIC_RULES
+from turnlock.wire.bedrock.rules import RULES as BEDROCK_RULES, UNMIXED_ASSISTANT, UNMIXED_USER
 from turnlock.wire.common.encoding import Encoder
 from turnlock.wire.common.history import History
 from turnlock.wire.common.request import Decoded
 from turnlock.wire.common.rules import UNREADABLE, Rule, Violation
 from turnlock.wire.common.walk import Growing, Walk, body_of, walk_all
+from turnlock.wire.gemini.rules import RULES as GEMINI_RULES
+from turnlock.wire.mistral.rules import COMMON, HOSTED, RULES as MISTRAL_RULES, V3, V13
 from turnlock.wire.openai_responses.rules import DEEPSEEK_RULES, RULES as RESPONSES_RULES
 from turnlock.wire.repair.pieces import Repaired
 from turnlock.wire.repair.repairer import Repairer, repair_body
@@ -92,12 +95,32 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             repairer=openai_responses.ResponsesRepairer,
         ),
         "openai_chat": _chat(openai_chat.OPENAI),
+        "bedrock_converse": _Dialect(
+            BEDROCK_RULES,
+            bedrock.BedrockWalk,
+            profiles=frozenset({UNMIXED_ASSISTANT, UNMIXED_USER}),
+            encoder=bedrock.BedrockEncoder,
+            decode=bedrock.decode_bedrock,
+            read=bedrock.read_bedrock,
+            repairer=bedrock.BedrockRepairer,
+        ),
+        "mistral": _Dialect(
+            MISTRAL_RULES,
+            mistral.MistralWalk,
+            profiles=frozenset({COMMON, HOSTED, V3, V13}),
+            encoder=mistral.MistralEncoder,
+            decode=mistral.decode_mistral,
+            read=mistral.read_mistral,
+            repairer=mistral.MistralRepairer,
+        ),
         "anthropic": _Dialect(
             ANTHROPIC_RULES,
             anthropic.AnthropicWalk,
             profiles=frozenset({"4.6", "tools_required"}),
             encoder=anthropic.AnthropicEncoder,
             decode=anthropic.decode_anthropic,
+            read=anthropic.read_anthropic,
+            repairer=anthropic.AnthropicRepairer,
         ),
         "deepseek_responses": _Dialect(
             DEEPSEEK_RULES,
@@ -106,6 +129,15 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             decode=partial(openai_responses.decode_responses, dialect="deepseek_responses"),
             read=partial(openai_responses.read_responses, dialect="deepseek_responses"),
             repairer=openai_responses.DeepSeekRepairer,
+        ),
+        "gemini": _Dialect(
+            GEMINI_RULES,
+            gemini.GeminiWalk,
+            profiles=frozenset({"3", "vertex"}),
+            encoder=gemini.GeminiEncoder,
+            decode=gemini.decode_gemini,
+            read=gemini.read_gemini,
+            repairer=gemini.GeminiRepairer,
         ),
         **{name: _chat(server) for name, server in openai_chat.COMPATIBLE.items()},
     }

@@ -129,7 +129,7 @@ _UNTYPED = frozenset(
 )
 """The keys that say what a part is in formats without a type."""
 
-_TEXT = frozenset({None, "text", "input_text", "output_text"})
+_TEXT = (None, "text", "input_text", "output_text")  # no set: any JSON may stand for a type
 
 
 def _data_url(url: object) -> ImagePart | None:
