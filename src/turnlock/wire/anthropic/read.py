@@ -26,8 +26,7 @@ from turnlock.engine.outcome import Outcome, failed, returned
 from turnlock.wire.anthropic.blocks import TEXT, TOOL_RESULT, block_type, blocks_of
 from turnlock.wire.anthropic.decode import decode_anthropic
 from turnlock.wire.common.content import plain_text
-from turnlock.wire.common.history import History
-from turnlock.wire.common.reading import Reading
+from turnlock.wire.common.history import History, Reading
 from turnlock.wire.common.request import ToolSpec
 
 Block = Mapping[str, Any]
