@@ -23,7 +23,7 @@ def test_the_package_without_extras() -> None:
     """Neither an SDK nor a server is imported with it; asking for one that is missing names the extra."""
     script = """if True:
         import sys
-        for name in ("openai", "httpx2", "hypercorn", "anyio"):
+        for name in ("openai", "google", "httpx2", "hypercorn", "anyio"):
             sys.modules[name] = None
         import turnlock
         turnlock.Session(turnlock.Scripted([]))

@@ -30,13 +30,19 @@ async def test_the_demo() -> None:
 @pytest.mark.parametrize("name", ["", "gpt-5", "openai", "openai:", "demo:x", "anthropic:claude", ":x"])
 def test_names_that_stand_for_nothing(name: str) -> None:
     """The text lists those that do."""
-    with pytest.raises(ValueError, match="'openai:MODEL', 'openai-chat:MODEL', 'demo', or an adapter"):
+    with pytest.raises(ValueError, match="'openai-chat:MODEL', 'gemini:MODEL', 'demo', or an adapter"):
         resolve(name)
 
 
 @pytest.mark.parametrize(
     ("name", "missing", "extra"),
-    [("openai:gpt-5", "openai", "openai"), ("demo", "hypercorn", "demo"), ("demo", "openai", "demo")],
+    [
+        ("openai:gpt-5", "openai", "openai"),
+        ("openai-chat:gpt-5", "openai", "openai"),
+        ("gemini:gemini-3-pro", "google", "google-genai"),
+        ("demo", "hypercorn", "demo"),
+        ("demo", "openai", "demo"),
+    ],
 )
 def test_an_extra_that_is_missing(
     monkeypatch: pytest.MonkeyPatch, name: str, missing: str, extra: str
@@ -50,8 +56,16 @@ def test_an_extra_that_is_missing(
         return real(module, *args, **kwargs)
 
     for module in list(sys.modules):
-        if module.startswith(("turnlock.models.openai", "turnlock.models.demo", "turnlock.strict.server")):
+        if module.startswith(_NEED_EXTRAS):
             monkeypatch.delitem(sys.modules, module)
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ImportError, match=rf"pip install 'turnlock\[{extra}\]'"):
         resolve(name)
+
+
+_NEED_EXTRAS = (
+    "turnlock.models.openai",
+    "turnlock.models.gemini",
+    "turnlock.models.demo",
+    "turnlock.strict.server",
+)

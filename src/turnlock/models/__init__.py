@@ -3,6 +3,7 @@
     base.py      what an adapter is
     scripted.py  a model that says what it was told to
     openai.py    OpenAI Responses and Chat Completions, over the official client (extra ``openai``)
+    gemini.py    Gemini, with the addresses and keys of the official client (extra ``google-genai``)
     stream.py    answers that come as server-sent events
     demo.py      the strict provider's script, played in process (extra ``demo``)
     names.py     "openai:gpt-5" and other names -> adapters

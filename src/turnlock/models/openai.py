@@ -7,11 +7,7 @@ data (``stream.py``), without passing through the SDK's types. The SDK's own ret
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from email.utils import parsedate_to_datetime
-from time import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx2
@@ -23,7 +19,7 @@ from turnlock._secrets import hiding
 from turnlock.engine import Finish, Trouble
 from turnlock.errors import ModelError
 from turnlock.models.base import Request, Response, Sink, Usage
-from turnlock.models.stream import Answer, lost, read_answer
+from turnlock.models.stream import Answer, lost, read_answer, retry_after
 from turnlock.wire import Settings, ToolSpec
 from turnlock.wire.common.jsontext import mended
 
@@ -211,16 +207,17 @@ class _ResponsesAnswer:
 # ── Chat Completions ────────────────────────────────────────────────────────────────────────────────
 
 
+@define(eq=False)
 class OpenAIChat(_OpenAI):
     """A model behind Chat Completions, OpenAI's or a compatible server's.
 
     Nothing of an answer counts before its ``finish_reason`` (R12): there is no marker per call.
+
+    Attributes:
+        dialect: The wire format, as the server takes it: ``deepseek_chat+thinking``, ``groq``, …
     """
 
-    @property
-    def dialect(self) -> str:
-        """The wire format."""
-        return "openai_chat"
+    dialect: str = field(default="openai_chat", kw_only=True)
 
     async def respond(self, request: Request, sink: Sink) -> Response:
         """Send the request, put the pieces together, and hand them on when the answer is complete.
@@ -250,11 +247,13 @@ class _ChatAnswer:
         finish: What the finish_reason means: the message is complete and handed on, and only the usage may
             follow.
         error: What the provider said instead.
+        thoughts: The reasoning, by the names that servers have for it: it may have to go back.
     """
 
     sink: Sink
     text: list[str] = field(factory=list)
     refusal: list[str] = field(factory=list)
+    thoughts: dict[str, list[str]] = field(factory=lambda: {"reasoning_content": [], "reasoning": []})
     calls: dict[int, dict[str, Any]] = field(factory=dict)
     finish: Finish | None = None
     error: ModelError | None = None
@@ -278,10 +277,13 @@ class _ChatAnswer:
                 if delta.get(key):
                     pieces.append(delta[key])
                     self.sink.text(delta[key])
-            if thought := delta.get("reasoning_content") or delta.get("reasoning"):
-                self.sink.reasoning(thought)
-            for piece in delta.get("tool_calls") or ():
-                self._add_call(piece)
+            said = {key: delta[key] for key in self.thoughts if delta.get(key)}
+            for key, piece in said.items():
+                self.thoughts[key].append(piece)
+            if said:  # servers that have both names say the same under each
+                self.sink.reasoning(next(iter(said.values())))
+            for call in delta.get("tool_calls") or ():
+                self._add_call(call)
             if (reason := choice.get("finish_reason")) and self.finish is None:
                 self.finish = _FINISHES.get(reason, Finish.STOP)
                 self.sink.item(self.message(), cut=self.finish is not Finish.STOP)
@@ -303,6 +305,9 @@ class _ChatAnswer:
         message: dict[str, Any] = {"role": "assistant", "content": text or None}
         if refusal:
             message["refusal"] = refusal
+        for name, pieces in self.thoughts.items():
+            if pieces:
+                message[name] = mended("".join(pieces))
         for call in self.calls.values():
             for kind, words in (("function", "arguments"), ("custom", "input")):
                 if body := call.get(kind):
@@ -337,7 +342,7 @@ def _refusal(error: openai.APIStatusError) -> ModelError:
     """What an HTTP status means for the turn."""
     body = error.body if isinstance(error.body, Mapping) else {}
     code, text = str(body.get("code") or ""), body.get("message") or error.message
-    wait = _retry_after(error.response.headers)
+    wait = retry_after(error.response.headers)
     return ModelError(
         _trouble(error.status_code, code), str(text), status=error.status_code, retry_after=wait
     )
@@ -356,19 +361,3 @@ def _trouble(status: int | None, code: str) -> Trouble:
     if code == "conversation_locked" or status is None or status in _RETRY or status >= 500:
         return Trouble.LOST
     return Trouble.REFUSED if status in _THE_BODY else Trouble.FATAL
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the provider asks to wait: in milliseconds, in seconds, or as a date (RFC 9110)."""
-    given = headers.get("retry-after", "")
-    forms: tuple[Callable[[], float], ...] = (
-        lambda: float(headers.get("retry-after-ms", "")) / 1000,
-        lambda: float(given),
-        lambda: parsedate_to_datetime(given).timestamp() - time(),
-    )
-    for read in forms:
-        with suppress(ValueError):
-            seconds = read()
-            if math.isfinite(seconds):
-                return max(0.0, seconds)
-    return None
