@@ -22,6 +22,7 @@ What is listed here is the public API, and what the rooms ``engine``, ``wire``, 
 ``machines``, ``strict``, ``explore`` and ``diagrams`` list in theirs; all else may change without notice.
 """
 
+from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
 from turnlock._version import __version__ as __version__
@@ -104,15 +105,24 @@ from turnlock.tools import (
 )
 
 if TYPE_CHECKING:
+    from turnlock.models.anthropic import AnthropicMessages as AnthropicMessages
     from turnlock.models.openai import OpenAIChat as OpenAIChat, OpenAIResponses as OpenAIResponses
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # whatever has this name
     """The adapters that need an SDK are imported when they are asked for."""
-    if name not in {"OpenAIChat", "OpenAIResponses"}:
+    if name not in _NEED_AN_EXTRA:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, extra = _NEED_AN_EXTRA[name]
     try:
-        from turnlock.models.openai import OpenAIChat, OpenAIResponses  # noqa: PLC0415  # needs the extra
+        return getattr(_import_module(f"turnlock.models.{module}"), name)
     except ImportError as error:
-        raise MissingExtra(name, "openai", error) from error
-    return {"OpenAIChat": OpenAIChat, "OpenAIResponses": OpenAIResponses}[name]
+        raise MissingExtra(name, extra, error) from error
+
+
+_NEED_AN_EXTRA = {
+    "OpenAIChat": ("openai", "openai"),
+    "OpenAIResponses": ("openai", "openai"),
+    "AnthropicMessages": ("anthropic", "anthropic"),
+}
+"""Adapters: the module that holds each, and the extra that it needs."""

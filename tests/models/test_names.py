@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from turnlock.models import resolve
+from turnlock.models.anthropic import AnthropicMessages
 from turnlock.models.openai import OpenAIChat, OpenAIResponses
 
 
@@ -18,6 +19,9 @@ def test_names() -> None:
     assert isinstance(responses, OpenAIResponses)
     assert isinstance(chat, OpenAIChat)
     assert (responses.name, chat.name) == ("gpt-5", "qwen/qwen3:free")
+    messages = resolve("anthropic:claude-sonnet-4-5")
+    assert isinstance(messages, AnthropicMessages)
+    assert (messages.name, messages.dialect) == ("claude-sonnet-4-5", "anthropic")
 
 
 async def test_the_demo() -> None:
@@ -27,16 +31,22 @@ async def test_the_demo() -> None:
     await model.aclose()
 
 
-@pytest.mark.parametrize("name", ["", "gpt-5", "openai", "openai:", "demo:x", "anthropic:claude", ":x"])
+@pytest.mark.parametrize("name", ["", "gpt-5", "openai", "openai:", "demo:x", "anthropic", ":x"])
 def test_names_that_stand_for_nothing(name: str) -> None:
     """The text lists those that do."""
-    with pytest.raises(ValueError, match="'openai:MODEL', 'openai-chat:MODEL', 'demo', or an adapter"):
+    with pytest.raises(ValueError, match="'openai-chat:MODEL', 'anthropic:MODEL', 'demo', or an adapter"):
         resolve(name)
 
 
 @pytest.mark.parametrize(
     ("name", "missing", "extra"),
-    [("openai:gpt-5", "openai", "openai"), ("demo", "hypercorn", "demo"), ("demo", "openai", "demo")],
+    [
+        ("openai:gpt-5", "openai", "openai"),
+        ("openai-chat:gpt-5", "openai", "openai"),
+        ("anthropic:claude-sonnet-4-5", "anthropic", "anthropic"),
+        ("demo", "hypercorn", "demo"),
+        ("demo", "openai", "demo"),
+    ],
 )
 def test_an_extra_that_is_missing(
     monkeypatch: pytest.MonkeyPatch, name: str, missing: str, extra: str
@@ -50,8 +60,16 @@ def test_an_extra_that_is_missing(
         return real(module, *args, **kwargs)
 
     for module in list(sys.modules):
-        if module.startswith(("turnlock.models.openai", "turnlock.models.demo", "turnlock.strict.server")):
+        if module.startswith(_NEED_EXTRAS):
             monkeypatch.delitem(sys.modules, module)
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ImportError, match=rf"pip install 'turnlock\[{extra}\]'"):
         resolve(name)
+
+
+_NEED_EXTRAS = (
+    "turnlock.models.openai",
+    "turnlock.models.anthropic",
+    "turnlock.models.demo",
+    "turnlock.strict.server",
+)

@@ -3,6 +3,8 @@
     base.py      what an adapter is
     scripted.py  a model that says what it was told to
     openai.py    OpenAI Responses and Chat Completions, over the official client (extra ``openai``)
+    anthropic.py Anthropic Messages, over the official client (extra ``anthropic``)
+    sdk.py       what the adapters over the two clients share
     stream.py    answers that come as server-sent events
     demo.py      the strict provider's script, played in process (extra ``demo``)
     names.py     "openai:gpt-5" and other names -> adapters

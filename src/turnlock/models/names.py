@@ -7,7 +7,7 @@ from collections.abc import Callable
 from turnlock.errors import MissingExtra
 from turnlock.models.base import Model
 
-_CHOICES = "give 'openai:MODEL', 'openai-chat:MODEL', 'demo', or an adapter"
+_CHOICES = "give 'openai:MODEL', 'openai-chat:MODEL', 'anthropic:MODEL', 'demo', or an adapter"
 
 
 def as_model(given: Model | str) -> Model:
@@ -30,7 +30,7 @@ def as_model(given: Model | str) -> Model:
 
 
 def resolve(name: str) -> Model:
-    """The adapter that a name stands for: ``openai:MODEL``, ``openai-chat:MODEL`` or ``demo``.
+    """The adapter that a name stands for: ``openai:``, ``openai-chat:`` or ``anthropic:MODEL``, or ``demo``.
 
     Raises:
         ValueError: The name is not known; the text lists those that are.
@@ -43,8 +43,7 @@ def resolve(name: str) -> Model:
     try:
         return make(model)
     except ImportError as error:
-        extra = "demo" if provider == "demo" else "openai"
-        raise MissingExtra(f"model {name!r}", extra, error) from error
+        raise MissingExtra(f"model {name!r}", _EXTRAS.get(provider, provider), error) from error
 
 
 def _responses(model: str) -> Model:
@@ -59,10 +58,22 @@ def _chat(model: str) -> Model:
     return OpenAIChat(model)
 
 
+def _anthropic(model: str) -> Model:
+    from turnlock.models.anthropic import AnthropicMessages
+
+    return AnthropicMessages(model)
+
+
 def _demo(_model: str) -> Model:
     from turnlock.models.demo import demo_model
 
     return demo_model()
 
 
-_PROVIDERS: dict[str, Callable[[str], Model]] = {"openai": _responses, "openai-chat": _chat, "demo": _demo}
+_PROVIDERS: dict[str, Callable[[str], Model]] = {
+    "openai": _responses,
+    "openai-chat": _chat,
+    "anthropic": _anthropic,
+    "demo": _demo,
+}
+_EXTRAS = {"openai-chat": "openai"}  # other extras have the provider's name

@@ -7,8 +7,11 @@ collector to find. It owns what a broken stream means, and knows nothing of what
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import aclosing
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import aclosing, suppress
+from email.utils import parsedate_to_datetime
+from time import time
 from typing import Any, Protocol
 
 import httpx2
@@ -93,3 +96,19 @@ def _decoded(data: bytes) -> object:
     except (ValueError, RecursionError) as error:
         text = f"the provider sent an event that is not JSON ({error})"
         return {"type": "error", "error": {"message": text}}
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the provider asks to wait: in milliseconds, in seconds, or as a date (RFC 9110)."""
+    given = headers.get("retry-after", "")
+    forms: tuple[Callable[[], float], ...] = (
+        lambda: float(headers.get("retry-after-ms", "")) / 1000,
+        lambda: float(given),
+        lambda: parsedate_to_datetime(given).timestamp() - time(),
+    )
+    for read in forms:
+        with suppress(ValueError):
+            seconds = read()
+            if math.isfinite(seconds):
+                return max(0.0, seconds)
+    return None
