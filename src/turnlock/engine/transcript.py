@@ -176,6 +176,9 @@ def _of_broken(item: ModelItem) -> ModelItem:
     return item if item.origin is None else evolve(item, origin=evolve(item.origin, known=False))
 
 
+_MEND = "give turnlock.wire.mend_transcript(history).items, which closes it and erases nothing"
+
+
 def complete(history: Iterable[object]) -> list[Item]:
     """The items, when every call in them has its one output behind it.
 
@@ -194,12 +197,12 @@ def complete(history: Iterable[object]) -> list[Item]:
             unanswered.add(item.ordinal)
         elif isinstance(item, Output):
             if item.ordinal not in unanswered:
-                problem = f"the output of call {item.ordinal} stands alone or is its second one"
-                raise ValueError(f"history: {problem}")
+                raise ValueError(
+                    f"history: the output of call {item.ordinal} stands alone or is its second one: {_MEND}"
+                )
             unanswered.remove(item.ordinal)
         elif isinstance(item, Message) and unanswered:
             break
     if unanswered:
-        problem = f"call {min(unanswered)} has no output before the next message: give it one"
-        raise ValueError(f"history: {problem}")
+        raise ValueError(f"history: call {min(unanswered)} has no output before the next message: {_MEND}")
     return items

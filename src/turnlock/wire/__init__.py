@@ -14,6 +14,7 @@ say so (R16).
 """
 
 from turnlock.wire.common.encoding import Encoder as Encoder
+from turnlock.wire.common.history import History as History
 from turnlock.wire.common.request import (
     Decoded as Decoded,
     Encoded as Encoded,
@@ -37,4 +38,11 @@ from turnlock.wire.dialects import (
     read as read,
     repair as repair,
     walk as walk,
+)
+from turnlock.wire.repair import (
+    Change as Change,
+    MendedTranscript as MendedTranscript,
+    Repaired as Repaired,
+    cut_to_last as cut_to_last,
+    mend_transcript as mend_transcript,
 )

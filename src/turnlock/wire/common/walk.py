@@ -141,7 +141,8 @@ class Growing:
             rows, missing = walk.rows_in(value)
             if problem or missing:
                 self._walk = None
-                return (UNREADABLE.broken("", problem=problem or missing),)
+                where = "" if problem else f"/{walk.rows_field}"
+                return (UNREADABLE.broken(where, problem=problem or missing),)
             more = list(rows)
             self._walk = walk if _ends_in(body, walk.rows_field) else None
         walk.feed(more)
