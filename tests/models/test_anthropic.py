@@ -381,8 +381,7 @@ async def test_an_abort_closes_the_connection() -> None:
         (
             400,
             "invalid_request_error",
-            "input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000, decrease input "
-            "length or `max_tokens` and try again",
+            "input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000",
             Trouble.OVERFLOW,
         ),
         (400, "invalid_request_error", "Your credit balance is too low to access the API.", Trouble.FATAL),
