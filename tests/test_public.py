@@ -25,7 +25,7 @@ def test_the_package_without_extras() -> None:
     """Neither an SDK nor a server is imported with it; asking for one that is missing names the extra."""
     script = """if True:
         import sys
-        for name in ("openai", "anthropic", "httpx2", "hypercorn", "anyio"):
+        for name in ("openai", "anthropic", "google", "httpx2", "hypercorn", "anyio"):
             sys.modules[name] = None
         import turnlock
         turnlock.Session(turnlock.Scripted([]))

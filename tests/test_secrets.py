@@ -14,6 +14,7 @@ from turnlock._secrets import hiding, without_keys
         ("Wrong key: hunter2-hunter3!", "Wrong key: [redacted]!"),
         ("Incorrect API key provided: sk-proj-****lKey.", "Incorrect API key provided: [redacted]"),
         ("Illegal header value b'Bearer tok.en/1\\n'", "Illegal header value b'[redacted]\\n'"),
+        ("API key AIzaSyA-0123456789_x0123456789 not valid", "API key [redacted] not valid"),
         ("authorization: Basic dXNlcjpwdw==, retry", "authorization: [redacted], retry"),
         ("key=AIzaSyA-1234567890abcdefghijklmnop is not valid", "key=[redacted] is not valid"),
         ("Request had ya29.a0Af_byC-1: expired", "Request had [redacted]: expired"),

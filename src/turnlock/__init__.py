@@ -106,6 +106,7 @@ from turnlock.tools import (
 
 if TYPE_CHECKING:
     from turnlock.models.anthropic import AnthropicMessages as AnthropicMessages
+    from turnlock.models.gemini import Gemini as Gemini
     from turnlock.models.openai import OpenAIChat as OpenAIChat, OpenAIResponses as OpenAIResponses
 
 
@@ -124,5 +125,6 @@ _NEED_AN_EXTRA = {
     "OpenAIChat": ("openai", "openai"),
     "OpenAIResponses": ("openai", "openai"),
     "AnthropicMessages": ("anthropic", "anthropic"),
+    "Gemini": ("gemini", "google-genai"),
 }
 """Adapters: the module that holds each, and the extra that it needs."""

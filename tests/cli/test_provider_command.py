@@ -107,10 +107,15 @@ def test_the_demo_provider_ended_well(demos: Demos) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dialect", "codes"), [("openai_responses", (422, 404)), ("openai_chat", (404, 422))]
+    ("dialect", "codes"),
+    [
+        ("openai_responses", (422, 404, 404)),
+        ("openai_chat", (404, 422, 404)),
+        ("anthropic", (404, 404, 422)),
+    ],
 )
-def test_one_dialect_only(dialect: str, codes: tuple[int, int], tmp_path: Path) -> None:
-    """The other one's address is unknown then. The port is the one that was asked for."""
+def test_one_dialect_only(dialect: str, codes: tuple[int, ...], tmp_path: Path) -> None:
+    """The addresses of the others are unknown then. The port is the one that was asked for."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -120,7 +125,11 @@ def test_one_dialect_only(dialect: str, codes: tuple[int, int], tmp_path: Path) 
         url = base_url(running)
         assert url == f"http://127.0.0.1:{port}/v1"
         chat = {"model": "m", "messages": [{"role": "user", "content": "go"}]}
-        answers = ask(url, {"model": "m", "input": "go"}), ask(url, chat, "chat/completions")
+        answers = [
+            ask(url, {"model": "m", "input": "go"}),
+            ask(url, chat, "chat/completions"),
+            ask(url, chat, "messages"),
+        ]
     assert tuple(code for code, _ in answers) == codes
 
 
@@ -169,7 +178,7 @@ def test_a_script_that_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--port", "99999"), ("--port", "http"), ("--dialect", "anthropic"), ("--nonsense",), ("x",)],
+    [("--port", "99999"), ("--port", "http"), ("--dialect", "telepathy"), ("--nonsense",), ("x",)],
 )
 def test_wrong_usage(arguments: tuple[str, ...]) -> None:
     """Exit code 2, and where help is."""

@@ -7,7 +7,14 @@ from attrs import evolve
 
 from support.story import A, K, Story
 from turnlock.engine import Cause, Effect, Limits, Outcome, Output
-from turnlock.engine.outcome import STOPS_CALL, STOPS_TURN, error_text, format_seconds
+from turnlock.engine.outcome import (
+    STOPS_CALL,
+    STOPS_TURN,
+    error_text,
+    failed,
+    format_seconds,
+    returned,
+)
 from turnlock.machines import InvocationState
 
 COMPLETED, CANCELLED, TIMED_OUT = (
@@ -153,3 +160,27 @@ def test_the_engine_brings_about_each(cause: Cause) -> None:
     assert story.call("a").state is state
     assert story.text("a") == text
     assert len(story.sent) == 2
+
+
+@pytest.mark.parametrize("cause", [cause for cause in Cause if cause is not Cause.RETURNED])
+@pytest.mark.parametrize("printed", ["", "\nOutput so far (incomplete):\nhalf\n"])
+def test_a_text_is_known_again(cause: Cause, printed: str) -> None:
+    """R6: a history that another process wrote says what became of a call."""
+    state, effect, text = TABLE[cause]
+    outcome = failed(text + printed)
+    assert (outcome.state, outcome.effect, outcome.model_text) == (state, effect, text + printed)
+    assert TABLE[outcome.cause] == TABLE[cause]
+
+
+@pytest.mark.parametrize("text", ["boom", "", "Tool timed out after 2.0 s: it may have had effects."])
+def test_any_other_text_is_what_a_tool_raised(text: str) -> None:
+    """R6: it is not taken for one of ours, which would be written otherwise."""
+    outcome = failed(text)
+    assert (outcome.state, outcome.cause, outcome.why) == (COMPLETED, Cause.RAISED, text)
+    assert outcome.model_text == f"Tool error: {text}".rstrip()
+
+
+def test_what_a_tool_returned_is_read_as_it_is() -> None:
+    """R10: also when it was empty."""
+    assert returned("ok") == Outcome(COMPLETED, Cause.RETURNED, "ok")
+    assert returned("").model_text == "(no output)"

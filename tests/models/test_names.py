@@ -34,7 +34,7 @@ async def test_the_demo() -> None:
 @pytest.mark.parametrize("name", ["", "gpt-5", "openai", "openai:", "demo:x", "anthropic", ":x"])
 def test_names_that_stand_for_nothing(name: str) -> None:
     """The text lists those that do."""
-    with pytest.raises(ValueError, match="'openai-chat:MODEL', 'anthropic:MODEL', 'demo', or an adapter"):
+    with pytest.raises(ValueError, match="'anthropic:MODEL', 'gemini:MODEL', 'demo', or an adapter"):
         resolve(name)
 
 
@@ -44,6 +44,7 @@ def test_names_that_stand_for_nothing(name: str) -> None:
         ("openai:gpt-5", "openai", "openai"),
         ("openai-chat:gpt-5", "openai", "openai"),
         ("anthropic:claude-sonnet-4-5", "anthropic", "anthropic"),
+        ("gemini:gemini-3-pro", "google", "google-genai"),
         ("demo", "hypercorn", "demo"),
         ("demo", "openai", "demo"),
     ],
@@ -70,6 +71,7 @@ def test_an_extra_that_is_missing(
 _NEED_EXTRAS = (
     "turnlock.models.openai",
     "turnlock.models.anthropic",
+    "turnlock.models.gemini",
     "turnlock.models.demo",
     "turnlock.strict.server",
 )

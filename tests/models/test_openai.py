@@ -343,7 +343,7 @@ async def test_a_failed_response() -> None:
 
 
 async def test_reasoning_and_refusals() -> None:
-    """They are shown as they come, on both APIs."""
+    """They are shown as they come, on both APIs; what Chat servers reasoned may have to go back to them."""
     ear = Ear()
     events = (
         {"type": "response.reasoning_summary_text.delta", "delta": "Hm. "},
@@ -358,14 +358,15 @@ async def test_reasoning_and_refusals() -> None:
     ear = Ear()
     chunks = (
         {"choices": [{"delta": {"reasoning_content": "Hm. "}}]},
-        {"choices": [{"delta": {"reasoning": "So."}}]},
+        {"choices": [{"delta": {"reasoning_content": "So.", "reasoning": "So."}}]},
         {"choices": [{"delta": {"refusal": "No."}}]},
         {"choices": [{"delta": {}, "finish_reason": "stop"}]},
     )
     async with asked([OK, sse(*chunks, b"[DONE]"), END], chat=True) as (_, model):
         await respond(model, ear)
     assert (ear.thoughts, ear.shown) == (["Hm. ", "So."], ["No."])
-    assert ear.items == [({"role": "assistant", "content": None, "refusal": "No."}, False)]
+    thought = {"reasoning_content": "Hm. So.", "reasoning": "So."}
+    assert ear.items == [({"role": "assistant", "content": None, "refusal": "No.", **thought}, False)]
 
 
 async def test_an_emoji_in_two_chunks() -> None:

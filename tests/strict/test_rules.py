@@ -126,7 +126,7 @@ def test_the_room_imports_nothing_else_of_turnlock() -> None:
     """The oracle stands alone: stdlib, attrs, msgspec and trio; the doors alone know hypercorn and httpx2."""
     room = Path(__file__).parents[2] / "src" / "turnlock" / "strict"
     allowed = {"attr", "attrs", "msgspec", "trio"}
-    for path in room.glob("*.py"):
+    for path in room.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

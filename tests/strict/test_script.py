@@ -25,7 +25,8 @@ def test_a_line_is_read_with_all_it_can_say() -> None:
     script = Script.parse(
         '{"when": "go", "reasoning": "hm", "text": "Look.", "delay": 1.5, "cut_after": 2, "calls": ['
         '{"name": "ls", "arguments": {"path": "."}}, {"name": "ls", "arguments": "{broken", "id": ""},'
-        '{"kind": "shell", "arguments": {"commands": ["ls"]}}]}\n'
+        '{"kind": "shell", "arguments": {"commands": ["ls"]}},'
+        '{"kind": "server", "name": "web_search", "open": true}]}\n'
         "\n"
         '{"status": 429, "message": "Slow down.", "code": "rate_limit_exceeded", "retry_after": 2}\n'
     )
@@ -41,11 +42,17 @@ def test_a_line_is_read_with_all_it_can_say() -> None:
                 Call("ls", {"path": "."}),
                 Call("ls", "{broken", id=""),
                 Call("shell", {"commands": ["ls"]}, kind=Kind.SHELL),
+                Call("web_search", {}, kind=Kind.SERVER, open=True),
             ),
         ),
         Line(number=3, status=429, message="Slow down.", code="rate_limit_exceeded", retry_after=2),
     )
-    assert [call.text for call in script.lines[0].calls] == ['{"path":"."}', "{broken", '{"commands":["ls"]}']
+    assert [call.text for call in script.lines[0].calls] == [
+        '{"path":"."}',
+        "{broken",
+        '{"commands":["ls"]}',
+        "{}",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -78,6 +85,27 @@ def test_a_line_is_read_with_all_it_can_say() -> None:
             "it is one of function, custom",
         ),
         ('{"calls": [{"name": "f", "id": 3}]}', '"id" is a string', "put it in quotes"),
+        ('{"calls": [{"kind": "server"}]}', "a server call has no name", 'give it a "name"'),
+        (
+            '{"calls": [{"kind": "server", "name": "web_search", "arguments": "q"}]}',
+            '"arguments" of a server call is an object',
+            "write an object",
+        ),
+        (
+            '{"calls": [{"name": "f", "open": true}]}',
+            '"open" is true of a server call only',
+            'give it "kind": "server", or no "open"',
+        ),
+        (
+            '{"calls": [{"kind": "server", "name": "web_search", "open": 1}]}',
+            '"open" is true of a server call only',
+            'or no "open"',
+        ),
+        (
+            '{"calls": [{"name": "f"}], "finish": "pause"}',
+            "an answer with calls for the client is not paused",
+            'leave out "finish" or the calls',
+        ),
         ('{"text": "x", "finish": "stop"}', '"finish" is not "stop"', "it is one of length, content_filter"),
         ('{"text": "x", "delay": "1"}', '"delay" is a time in seconds', "write a number, 0 or more"),
         ('{"text": "x", "cut_after": 2}', '"cut_after" is a number of items of the line', "from 0 to 1"),

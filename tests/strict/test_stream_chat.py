@@ -148,8 +148,17 @@ def test_the_answers_behind_the_last_user_text_are_counted() -> None:
     assert asked(messages, b"") == Asked("go", (("a", "b"), ()), b"")
 
 
-async def test_a_kind_that_the_dialect_lacks_is_the_script_s_fault(inside: Inside) -> None:
-    """A shell call cannot be said here: the answer names the line (422, not a refusal of the history)."""
-    async with inside({"calls": [{"kind": "shell"}]}) as (_, client):
-        with pytest.raises(openai.UnprocessableEntityError, match="Line 1 of the script has a shell call"):
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ({"calls": [{"kind": "shell"}]}, "has a shell call, which Chat Completions lacks"),
+        ({"text": "x", "finish": "pause"}, "has the end pause, which Chat Completions lacks"),
+    ],
+)
+async def test_what_the_dialect_lacks_is_the_script_s_fault(
+    inside: Inside, line: dict[str, Any], reason: str
+) -> None:
+    """It cannot be said here: the answer names the line (422, not a refusal of the history)."""
+    async with inside(line) as (_, client):
+        with pytest.raises(openai.UnprocessableEntityError, match=f"Line 1 of the script {reason}"):
             await client.chat.completions.create(**ASK)

@@ -283,3 +283,19 @@ async def test_the_same_script_gives_the_same_bytes(inside: Inside) -> None:
             body = b'{"model":"m","input":"go","stream":true}'
             replies.append(provider.respond("POST", "/v1/responses", [], body).chunks)
     assert replies[0] == replies[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ({"calls": [{"kind": "server", "name": "web_search"}]}, "has a server call, which Responses lacks"),
+        ({"text": "x", "finish": "context"}, "has the end context, which Responses lacks"),
+    ],
+)
+async def test_what_the_dialect_lacks_is_the_script_s_fault(
+    inside: Inside, line: dict[str, Any], reason: str
+) -> None:
+    """It cannot be said here: the answer names the line (422, not a refusal of the history)."""
+    async with inside(line) as (_, client):
+        with pytest.raises(openai.UnprocessableEntityError, match=f"Line 1 of the script {reason}"):
+            await client.responses.create(**ASK)

@@ -145,11 +145,15 @@ def whole_items(path: str, seen: Any) -> int:
     """How many items a stream showed complete; of Chat Completions, how many it began."""
     if path == "/responses":
         return sum(event["type"] == "response.output_item.done" for event in seen)
+    if path == "/messages":
+        return sum(event["type"] == "content_block_stop" for event in seen)
     deltas = [choice["delta"] for event in seen for choice in event["choices"]]
     return sum("id" in call for delta in deltas for call in delta.get("tool_calls", ()))
 
 
-@pytest.mark.parametrize(("path", "ask"), [("/responses", ASK), ("/chat/completions", CHAT)])
+@pytest.mark.parametrize(
+    ("path", "ask"), [("/responses", ASK), ("/chat/completions", CHAT), ("/messages", CHAT)]
+)
 def test_an_answer_held_in_its_middle(path: str, ask: dict[str, Any]) -> None:
     """It waits before the head, behind each item and before its end, where it is released from outside."""
     said: list[str] = []
@@ -165,7 +169,7 @@ def test_an_answer_held_in_its_middle(path: str, ask: dict[str, Any]) -> None:
             holds[5].wait()
             assert len(provider.in_flight) == 1
             holds[5].release()
-        assert whole_items(path, asking.answer[1]) == (3 if path == "/responses" else 2)
+        assert whole_items(path, asking.answer[1]) == (2 if path == "/chat/completions" else 3)
     assert not holds[3].reached
     assert provider.exchanges[0].ended == "complete"
     assert (said[0], said[-1], set(said[1:-1])) == ("arrived", "complete", {"held"})

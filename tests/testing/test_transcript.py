@@ -1,4 +1,4 @@
-"""Bodies as letters: both dialects, every kind of call, and whatever else a client may send."""
+"""Bodies as letters: every dialect, every kind of call, and whatever else a client may send."""
 
 from __future__ import annotations
 
@@ -39,6 +39,23 @@ def test_one_story_in_both_dialects() -> None:
     assert (
         notation(responses, texts=True)
         == 'S("Be brief.") U("hi") K(a, ls {"path": "."}) O(a, "3 files") A("Three.")'
+    )
+
+
+def test_messages_of_anthropic() -> None:
+    """Results and the text beside them are entries of their own; so are thinking and server tools."""
+    use = {"type": "tool_use", "id": "c1", "name": "ls", "input": {"path": "."}}
+    answer = {"type": "tool_result", "tool_use_id": "c1", "content": [{"type": "text", "text": "3 files"}]}
+    texts = [{"type": "text", "text": "And"}, {"type": "text", "text": " now?"}]
+    thought = {"type": "thinking", "thinking": "hm", "signature": "x"}
+    said = {"role": "assistant", "content": [thought, {"type": "text", "text": "Look."}, use]}
+    search = {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {}}
+    found = {"type": "web_search_tool_result", "tool_use_id": "s1", "content": []}
+    served = {"role": "assistant", "content": [{"type": "redacted_thinking", "data": "x"}, search, found]}
+    story = chat(USER, said, {"role": "user", "content": [answer, *texts]}, served)
+    assert story == "U T A K(a) O(a) U T server_tool_use web_search_tool_result"
+    assert chat(said, {"role": "user", "content": [answer, *texts]}, texts=True) == (
+        'T("hm") A("Look.") K(a, ls {"path":"."}) O(a, "3 files") U("And now?")'
     )
 
 
@@ -159,6 +176,7 @@ ITEM = st.dictionaries(KEYS, JSON | st.sampled_from([*TYPES, "user", "assistant"
 @given(
     st.fixed_dictionaries({}, optional={"input": st.lists(ITEM) | JSON, "messages": st.lists(ITEM) | JSON})
 )
+@example({"messages": [{"role": "user", "content": [3, {"type": "tool_use", "input": 3}, {"type": []}]}]})
 @example({"input": [{"type": "a\nb"}, {**CALL, "name": "a\nb"}, {**CALL, "arguments": "{a\u2028}"}]})
 def test_no_body_makes_it_fail(body: dict[str, Any]) -> None:
     """It reads what a provider refuses, too; each item is an entry, and the line is one line."""

@@ -17,6 +17,7 @@ WORDS = [
     *("function_call", "function_call_output", "reasoning", "message", "mcp_approval_request", "shell_call"),
     *("environment", "tool_search_call", "execution", "assistant", "tool", "item_reference", "conversation"),
     *("previous_response_id", "approval_request_id", "mcp_approval_response", "compaction_trigger"),
+    *("function", "arguments", "reasoning_content", "user", "tool_use", "tool_result"),
 ]
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.sampled_from(WORDS), st.text())
 JSON = st.recursive(

@@ -14,12 +14,13 @@ from turnlock.cli import needs
 from turnlock.cli.exits import Unusable, run
 from turnlock.strict import Script, ScriptError, StrictProvider
 
-DIALECTS = ("openai_responses", "openai_chat")
+DIALECTS = ("openai_responses", "openai_chat", "anthropic")
 
 _HELP = """Serve a provider that answers 400 to every history that the real one refuses.
 
-Prints {"base_url": …} when it is ready, and serves on loopback until Ctrl-C. Point any OpenAI client at
-the URL, with any key. GET base_url/exchanges tells what came in and why it was refused.
+Prints {"base_url": …} when it is ready, and serves on loopback until Ctrl-C. Point any client of OpenAI
+(Responses, Chat Completions) or Anthropic (Messages) at the URL, with any key. GET base_url/exchanges tells
+what came in and why it was refused.
 
 \b
 A script, one answer a line:
@@ -29,11 +30,15 @@ A script, one answer a line:
 
 \b
 Also in a line:
+  "reasoning": "…"  before the text; to Anthropic signed thinking
+  "finish": "…"     it ends incomplete: length, content_filter; only
+                    to Anthropic: context (too long), pause
   "when": "…"       only if the last user text has this part
   "delay": 0.2      seconds before the answer
   "cut_after": 1    cut the connection after so many items
   in a call         "id", and "kind": function, custom, local_shell, shell,
-                    apply_patch, computer, tool_search, mcp_approval
+                    apply_patch, computer, tool_search, mcp_approval,
+                    server (the provider runs it; only to Anthropic)
 
 \b
 Examples:
@@ -49,7 +54,7 @@ Exit codes:
 
 
 @click.command(help=_HELP)
-@click.option("--dialect", type=click.Choice(DIALECTS), help="Speak only this one; default: both.")
+@click.option("--dialect", type=click.Choice(DIALECTS), help="Speak only this one; default: all.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),

@@ -6,6 +6,7 @@ same bytes at every rebuild and prompt caches survive (R10).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
@@ -164,3 +165,44 @@ def error_text(kind: str, message: str) -> str:
 def refused_text(reason: str) -> str:
     """What stands in place of an output that the provider refused (R20)."""
     return f"The output was refused by the provider ({reason}) and is left out."
+
+
+def returned(text: str) -> Outcome:
+    """The outcome of a call of which only the text is known that it returned."""
+    return Outcome(InvocationState.COMPLETED, Cause.RETURNED, text)
+
+
+def failed(text: str) -> Outcome:
+    """The outcome of a call of which only the text is known that said how it failed.
+
+    A text of the table is known again, also with what was printed behind it: the outcome then reads the same.
+    Of causes that share a text it is the first. Any other text is what the tool raised.
+    """
+    head, _, partial = text.partition(f"\n{INCOMPLETE}\n")
+    for cause, ending in ENDINGS.items():
+        found = _PATTERNS[cause].fullmatch(head) if ending.text else None
+        if found is not None:
+            blanks = found.groupdict()
+            seconds, why = float(blanks.get("t") or 0), blanks.get("why") or ""
+            outcome = Outcome(_STATES[ending.event], cause, partial=partial, seconds=seconds, why=why)
+            if outcome.model_text == text:
+                return outcome
+    return Outcome(InvocationState.COMPLETED, Cause.RAISED, why=text)
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    """A text of the table, with its blanks to be filled in."""
+    written = re.escape(text.removesuffix(" {why}")) + (
+        "(?: (?P<why>.*))?" if text.endswith(" {why}") else ""
+    )
+    for blank, filled in (("t", r"\d+(?:\.\d)?"), ("why", ".*")):
+        written = written.replace(re.escape(f"{{{blank}}}"), f"(?P<{blank}>{filled})")
+    return re.compile(written, re.DOTALL)
+
+
+_PATTERNS = {cause: _pattern(ending.text) for cause, ending in ENDINGS.items()}
+_STATES = {
+    _Event.COMPLETE: InvocationState.COMPLETED,
+    _Event.CANCEL: InvocationState.CANCELLED,
+    _Event.EXPIRE: InvocationState.TIMED_OUT,
+}

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from turnlock.errors import MissingExtra
 from turnlock.models.base import Model
 
-_CHOICES = "give 'openai:MODEL', 'openai-chat:MODEL', 'anthropic:MODEL', 'demo', or an adapter"
+_CHOICES = (
+    "give 'openai:MODEL', 'openai-chat:MODEL', 'anthropic:MODEL', 'gemini:MODEL', 'demo', or an adapter"
+)
 
 
 def as_model(given: Model | str) -> Model:
@@ -30,7 +32,7 @@ def as_model(given: Model | str) -> Model:
 
 
 def resolve(name: str) -> Model:
-    """The adapter that a name stands for: ``openai:``, ``openai-chat:`` or ``anthropic:MODEL``, or ``demo``.
+    """The adapter that a name stands for: ``PROVIDER:MODEL``, or ``demo``.
 
     Raises:
         ValueError: The name is not known; the text lists those that are.
@@ -64,6 +66,12 @@ def _anthropic(model: str) -> Model:
     return AnthropicMessages(model)
 
 
+def _gemini(model: str) -> Model:
+    from turnlock.models.gemini import Gemini
+
+    return Gemini(model)
+
+
 def _demo(_model: str) -> Model:
     from turnlock.models.demo import demo_model
 
@@ -74,6 +82,7 @@ _PROVIDERS: dict[str, Callable[[str], Model]] = {
     "openai": _responses,
     "openai-chat": _chat,
     "anthropic": _anthropic,
+    "gemini": _gemini,
     "demo": _demo,
 }
-_EXTRAS = {"openai-chat": "openai"}  # other extras have the provider's name
+_EXTRAS = {"openai-chat": "openai", "gemini": "google-genai"}  # other extras have the provider's name

@@ -155,16 +155,17 @@ class _ResponsesAnswer:
 # ── Chat Completions ────────────────────────────────────────────────────────────────────────────────
 
 
+@define(eq=False)
 class OpenAIChat(_OpenAI):
     """A model behind Chat Completions, OpenAI's or a compatible server's.
 
     Nothing of an answer counts before its ``finish_reason`` (R12): there is no marker per call.
+
+    Attributes:
+        dialect: The wire format, as the server takes it: ``deepseek_chat+thinking``, ``groq``, …
     """
 
-    @property
-    def dialect(self) -> str:
-        """The wire format."""
-        return "openai_chat"
+    dialect: str = field(default="openai_chat", kw_only=True)
 
     async def respond(self, request: Request, sink: Sink) -> Response:
         """Send the request, put the pieces together, and hand them on when the answer is complete.
@@ -194,11 +195,13 @@ class _ChatAnswer:
         finish: What the finish_reason means: the message is complete and handed on, and only the usage may
             follow.
         error: What the provider said instead.
+        thoughts: The reasoning, by the names that servers have for it: it may have to go back.
     """
 
     sink: Sink
     text: list[str] = field(factory=list)
     refusal: list[str] = field(factory=list)
+    thoughts: dict[str, list[str]] = field(factory=lambda: {"reasoning_content": [], "reasoning": []})
     calls: dict[int, dict[str, Any]] = field(factory=dict)
     finish: Finish | None = None
     error: ModelError | None = None
@@ -222,10 +225,13 @@ class _ChatAnswer:
                 if delta.get(key):
                     pieces.append(delta[key])
                     self.sink.text(delta[key])
-            if thought := delta.get("reasoning_content") or delta.get("reasoning"):
-                self.sink.reasoning(thought)
-            for piece in delta.get("tool_calls") or ():
-                self._add_call(piece)
+            said = {key: delta[key] for key in self.thoughts if delta.get(key)}
+            for key, piece in said.items():
+                self.thoughts[key].append(piece)
+            if said:  # servers that have both names say the same under each
+                self.sink.reasoning(next(iter(said.values())))
+            for call in delta.get("tool_calls") or ():
+                self._add_call(call)
             if (reason := choice.get("finish_reason")) and self.finish is None:
                 self.finish = _FINISHES.get(reason, Finish.STOP)
                 self.sink.item(self.message(), cut=self.finish is not Finish.STOP)
@@ -247,6 +253,9 @@ class _ChatAnswer:
         message: dict[str, Any] = {"role": "assistant", "content": text or None}
         if refusal:
             message["refusal"] = refusal
+        for name, pieces in self.thoughts.items():
+            if pieces:
+                message[name] = mended("".join(pieces))
         for call in self.calls.values():
             for kind, words in (("function", "arguments"), ("custom", "input")):
                 if body := call.get(kind):

@@ -1,7 +1,7 @@
 """Where an answer can be held back, and what a test holds in its hand while it is.
 
-Owns the points of an answer: before its head, and behind so many whole items of either dialect. Must not know
-how an answer is carried.
+Owns the points of an answer: before its head, and behind so many whole items (of Anthropic: blocks). Must not
+know how an answer is carried.
 """
 
 from __future__ import annotations
@@ -63,8 +63,12 @@ class Hold:
         return self.items <= done[at - 1] or at == len(done)
 
 
+#: How a chunk begins that ends an item, of Responses and of Anthropic.
+_ENDS = (b"event: response.output_item.done", b"event: content_block_stop")
+
+
 def items_before(chunks: tuple[bytes, ...]) -> tuple[int, ...]:
-    """How many items are complete before each chunk of an answer, of either dialect."""
+    """How many items are complete before each chunk of an answer, of any dialect."""
     counts = []
     begun = complete = 0
     for chunk in chunks:
@@ -73,7 +77,7 @@ def items_before(chunks: tuple[bytes, ...]) -> tuple[int, ...]:
             complete = begun
         begun += opens
         counts.append(complete)
-        complete += chunk.startswith(b"event: response.output_item.done")
+        complete += chunk.startswith(_ENDS)
     return tuple(counts)
 
 

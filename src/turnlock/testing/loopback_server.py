@@ -36,7 +36,7 @@ def loopback(
 
     Args:
         lines: Lines of a script as objects, and whole scripts; see docs/provider.md.
-        dialect: The only dialect that it speaks; None speaks both.
+        dialect: The only dialect that it speaks; None speaks all.
         answer: Called with what each accepted request asks (``Asked``); says the line that answers, or None
             to leave that to the script. It is called where the request arrives and must not wait.
 

@@ -1,7 +1,8 @@
 """Request bodies as people read them: items, and a line of letters such as ``U K(a) K(b) O(a) O(b) U``.
 
-Owns the reading of bodies of OpenAI Responses and Chat Completions, and the notation. Must not judge: a body
-that the provider refuses is read like any other, and nothing in a body can make it fail.
+Owns the reading of bodies of OpenAI Responses, Chat Completions and Anthropic Messages, and the notation.
+Must not judge: a body that the provider refuses is read like any other, and nothing in a body can make it
+fail.
 
 The letters: ``U`` user, ``A`` text of the assistant, ``T`` its reasoning, ``K(a)`` a call, ``O(a)`` its
 output, ``S`` system or developer. Call ids are named a, b, c in the order in which they first appear. What
@@ -10,6 +11,7 @@ else there is stands with its type. The ``instructions`` of a Responses request 
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, TypeAlias
@@ -80,7 +82,7 @@ def items(body: Mapping[str, Any]) -> tuple[Entry, ...]:
     """What a request body says, in order.
 
     Args:
-        body: The decoded body, of either dialect. One that continues a response or a conversation shows
+        body: The decoded body, of any dialect. One that continues a response or a conversation shows
             only what it sends itself.
     """
     messages = body.get("messages")
@@ -136,11 +138,15 @@ def open_calls(entries: Iterable[Entry]) -> tuple[str, ...]:
 
 
 def _of_message(message: object) -> Iterator[Entry]:
-    """The entries of a message of Chat Completions."""
+    """The entries of a message of Chat Completions or Anthropic."""
     if not isinstance(message, dict):
         yield _other(message)
         return
     kind = _ROLES.get(str(message.get("role")))
+    content = message.get("content")
+    if kind is not None and isinstance(content, list) and any(map(_of_block, content)):
+        yield from _of_blocks(kind, content)
+        return
     if kind == "output":
         yield Entry(
             "output",
@@ -169,6 +175,30 @@ def _of_message(message: object) -> Iterator[Entry]:
             yield Entry("call", _text(said), _id(call.get("id")), _id(own.get("name")))
         else:
             yield _other(call)
+
+
+def _of_blocks(kind: Kind, blocks: Iterable[object]) -> Iterator[Entry]:
+    """The entries of a message of Anthropic; texts and pictures in a row are one."""
+    for own, group in itertools.groupby(blocks, lambda block: _of_block(block) is None):
+        if own:
+            yield Entry(kind, _text([*group]))
+        else:
+            yield from filter(None, map(_of_block, group))
+
+
+def _of_block(block: object) -> Entry | None:
+    """What only Anthropic has as a part of a message; None for every other part."""
+    kind = block.get("type") if isinstance(block, dict) else None
+    if not isinstance(block, dict) or not isinstance(kind, str):
+        return None
+    if kind == "tool_use":
+        return Entry("call", _text(block.get("input")), _id(block.get("id")), _id(block.get("name")))
+    if kind == "tool_result":
+        return Entry("output", _text(block.get("content")), _id(block.get("tool_use_id")))
+    if kind in {"thinking", "redacted_thinking"}:
+        return Entry("reasoning", _text(block.get("thinking")))
+    served = kind in {"server_tool_use", "mcp_tool_use"} or kind.endswith("_tool_result")
+    return _other(block) if served else None
 
 
 def _of_item(item: object) -> Entry:

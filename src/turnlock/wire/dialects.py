@@ -7,19 +7,22 @@ Names are those of the shared table of wire rules; a profile, joined with ``+``,
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Protocol
 
 from attrs import field, frozen
 
-from turnlock.wire import anthropic, openai_chat, openai_responses
+from turnlock.wire import anthropic, bedrock, gemini, mistral, openai_chat, openai_responses
 from turnlock.wire.anthropic.rules import RULES as ANTHROPIC_RULES
+from turnlock.wire.bedrock.rules import RULES as BEDROCK_RULES, UNMIXED_ASSISTANT, UNMIXED_USER
 from turnlock.wire.common.encoding import Encoder
 from turnlock.wire.common.history import History
 from turnlock.wire.common.request import Decoded
 from turnlock.wire.common.rules import UNREADABLE, Rule, Violation
 from turnlock.wire.common.walk import Growing, Walk, body_of, walk_all
-from turnlock.wire.openai_chat.rules import RULES as CHAT_RULES
+from turnlock.wire.gemini.rules import RULES as GEMINI_RULES
+from turnlock.wire.mistral.rules import COMMON, HOSTED, RULES as MISTRAL_RULES, V3, V13
 from turnlock.wire.openai_responses.rules import DEEPSEEK_RULES, RULES as RESPONSES_RULES
 from turnlock.wire.repair.pieces import Repaired
 from turnlock.wire.repair.repairer import Repairer, repair_body
@@ -67,6 +70,19 @@ class _Dialect:
     repairer: Callable[[frozenset[str], frozenset[str]], Repairer] | None = field(default=None, kw_only=True)
 
 
+def _chat(server: openai_chat.Server) -> _Dialect:
+    """Chat Completions, as one server takes it."""
+    return _Dialect(
+        server.rules,
+        partial(openai_chat.TwoFormatsWalk if server.blocks else openai_chat.ChatWalk, server=server),
+        profiles=server.profiles,
+        encoder=partial(openai_chat.encoder_for, server),
+        decode=partial(openai_chat.decode_chat, dialect=server.name),
+        read=partial(openai_chat.read_chat, dialect=server.name),
+        repairer=partial(openai_chat.ChatRepairer, server=server),
+    )
+
+
 _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
     {
         "openai_responses": _Dialect(
@@ -75,13 +91,27 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             profiles=frozenset({"stored", "unique_ids"}),
             encoder=openai_responses.ResponsesEncoder,
             decode=openai_responses.decode_responses,
+            read=openai_responses.read_responses,
             repairer=openai_responses.ResponsesRepairer,
         ),
-        "openai_chat": _Dialect(
-            CHAT_RULES,
-            openai_chat.ChatWalk,
-            encoder=openai_chat.ChatEncoder,
-            decode=openai_chat.decode_chat,
+        "openai_chat": _chat(openai_chat.OPENAI),
+        "bedrock_converse": _Dialect(
+            BEDROCK_RULES,
+            bedrock.BedrockWalk,
+            profiles=frozenset({UNMIXED_ASSISTANT, UNMIXED_USER}),
+            encoder=bedrock.BedrockEncoder,
+            decode=bedrock.decode_bedrock,
+            read=bedrock.read_bedrock,
+            repairer=bedrock.BedrockRepairer,
+        ),
+        "mistral": _Dialect(
+            MISTRAL_RULES,
+            mistral.MistralWalk,
+            profiles=frozenset({COMMON, HOSTED, V3, V13}),
+            encoder=mistral.MistralEncoder,
+            decode=mistral.decode_mistral,
+            read=mistral.read_mistral,
+            repairer=mistral.MistralRepairer,
         ),
         "anthropic": _Dialect(
             ANTHROPIC_RULES,
@@ -89,14 +119,27 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             profiles=frozenset({"4.6", "tools_required"}),
             encoder=anthropic.AnthropicEncoder,
             decode=anthropic.decode_anthropic,
+            read=anthropic.read_anthropic,
+            repairer=anthropic.AnthropicRepairer,
         ),
         "deepseek_responses": _Dialect(
             DEEPSEEK_RULES,
             openai_responses.DeepSeekWalk,
-            encoder=openai_responses.ResponsesEncoder,
-            decode=openai_responses.decode_responses,
+            encoder=openai_responses.DeepSeekEncoder,
+            decode=partial(openai_responses.decode_responses, dialect="deepseek_responses"),
+            read=partial(openai_responses.read_responses, dialect="deepseek_responses"),
             repairer=openai_responses.DeepSeekRepairer,
         ),
+        "gemini": _Dialect(
+            GEMINI_RULES,
+            gemini.GeminiWalk,
+            profiles=frozenset({"3", "vertex"}),
+            encoder=gemini.GeminiEncoder,
+            decode=gemini.decode_gemini,
+            read=gemini.read_gemini,
+            repairer=gemini.GeminiRepairer,
+        ),
+        **{name: _chat(server) for name, server in openai_chat.COMPATIBLE.items()},
     }
 )
 

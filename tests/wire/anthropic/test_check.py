@@ -116,7 +116,8 @@ def test_an_id_is_unique_within_its_turn_only() -> None:
 @pytest.mark.parametrize("block", [text(), THOUGHT, {"type": "redacted_thinking", "data": "x"}])
 def test_no_text_stands_behind_a_call(block: dict[str, Any]) -> None:
     """ANT-USE-TRAILING, C42: in the words of a missing result; blocks of the server may stand there."""
-    (found,) = find(GO, says(use("a"), block, use("b"), SEARCH, FOUND), user(result("a"), result("b")))
+    rows = (GO, says(use("a"), block, block, use("b"), SEARCH, FOUND), user(result("a"), result("b")))
+    (found,) = find(*rows)
     assert found.message.startswith("messages.1: `tool_use` ids were found without `tool_result` blocks")
     assert (found.rule, found.at, found.call_ids) == ("ANT-USE-TRAILING", "/messages/1/content/1", ("a",))
 
@@ -181,6 +182,7 @@ def test_a_servers_call_may_be_in_flight() -> None:
     for dialect in ("anthropic", "anthropic+4.6"):
         assert rules(GO, says(SEARCH), dialect=dialect) == []
         assert rules(GO, says(SEARCH), says(FOUND), dialect=dialect) == []
+        assert rules(GO, says(SEARCH, text()), dialect=dialect) == []
         assert rules(GO, flying, user(result("a")), user(result("b")), dialect=dialect) == []
 
 
@@ -240,6 +242,10 @@ def test_from_4_6_on_the_last_word_is_not_the_assistants() -> None:
             ["messages.1: role 'system' must precede an 'assistant' message or end the array"],
         ),
         ((GO, system(), says(text()), GO), []),
+        (
+            (GO, system(), system(), NEXT),
+            ["messages.2: role 'system' must precede an 'assistant' message or end the array"],
+        ),
         ((GO, system(), system(), says(text()), GO, system()), []),
         ((GO, says(SEARCH, FOUND), system(), says(text()), GO), []),
         ((system(), system()), ["messages.0: role 'system' must follow a 'user' message"]),
@@ -263,7 +269,7 @@ def test_text_says_something() -> None:
     (found,) = find({"role": "user", "content": ""})
     assert (found.rule, found.at) == ("ANT-EMPTY-TEXT", "/messages/0/content")
     empty = {"role": "assistant", "content": ""}
-    assert rules(GO, empty, GO) == ["ANT-EMPTY-TEXT"]
+    assert rules(GO, empty, GO, GO) == ["ANT-EMPTY-TEXT"]
     assert rules(GO, empty) == []
 
 

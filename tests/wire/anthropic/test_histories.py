@@ -25,7 +25,7 @@ from turnlock.engine import (
 )
 from turnlock.engine.outcome import ENDINGS, Outcome
 from turnlock.machines import InvocationEvent, InvocationState
-from turnlock.wire import Settings, Severity, ToolSpec, check, decode, encoder
+from turnlock.wire import Settings, Severity, ToolSpec, check, decode, encoder, read, repair
 from turnlock.wire.anthropic import AnthropicEncoder, AnthropicWalk
 from turnlock.wire.anthropic.servers import MINIMAX
 from turnlock.wire.common.walk import walk_all
@@ -69,7 +69,11 @@ def answer_blocks(draw: st.DrawFn) -> list[dict[str, Any]]:
             case "text":
                 found.append({"type": "text", "text": draw(TEXTS), "citations": None})
             case "tool_use":
-                call = {"type": "tool_use", "id": draw(CALL_IDS), "name": draw(st.sampled_from(["f", ""]))}
+                call = {
+                    "type": "tool_use",
+                    "id": draw(CALL_IDS),
+                    "name": draw(st.sampled_from(["f", "", "a.b"])),
+                }
                 found.append(call | {"input": draw(INPUTS)} | draw(CALLERS))
             case "server":
                 use = draw(st.sampled_from(["server_tool_use", "mcp_tool_use"]))
@@ -244,3 +248,82 @@ def test_a_damaged_body_is_flagged(data: st.DataObject, damage: str) -> None:
         if damage == "late":
             content.extend([{"type": "text", "text": "next"}, moved])
     assert any(found.severity is Severity.ERROR for found in check(body, DIALECT))
+
+
+DAMAGES = st.sampled_from(["drop", "double", "move", "cut", "blank", "open", "label"])
+
+
+def damaged(data: st.DataObject, rows: list[Any]) -> None:
+    """Break a body somewhere: a block or a message is lost, doubled, moved, emptied, or another's."""
+    at = data.draw(st.integers(0, len(rows) - 1))
+    content = rows[at]["content"]
+    place = data.draw(st.integers(0, max(len(content) - 1, 0)))
+    to = data.draw(st.integers(0, len(rows) - 1))
+    match data.draw(DAMAGES):
+        case "drop":
+            del content[place : place + 1]
+        case "double":
+            content[place:place] = content[place : place + 1]
+        case "move":
+            rows.insert(to, rows.pop(at))
+        case "cut":
+            rows[to]["content"] += content[place:]
+            del content[place:]
+        case "blank":
+            content.insert(place, {"type": "text", "text": ""})
+        case "open":
+            content.insert(place, {"type": "tool_use", "id": "new", "name": "f", "input": "{"})
+        case _:
+            content.insert(
+                place, {"type": "tool_result", "tool_use_id": "a", "content": "", "is_error": True}
+            )
+
+
+def texts(rows: list[Any], kind: str, name: str) -> list[str]:
+    blocks = [block for row in rows for block in row["content"] if isinstance(block, dict)]
+    return sorted(str(block[name]) for block in blocks if block["type"] == kind and block[name])
+
+
+@given(data=st.data(), options=OPTIONS, dialect=st.sampled_from([DIALECT, EVERY]))
+def test_whatever_is_broken_is_mended_and_nothing_is_erased(
+    data: st.DataObject, options: Mapping[str, Any], dialect: str
+) -> None:
+    """R16, C36-C42: no error is left, a second repair changes nothing, every text and call is there."""
+    items, _ = data.draw(histories())
+    settings = Settings("model-a", options=options)
+    body = json.loads(encoder(DIALECT).encode(items, len(items), settings).body)
+    for _ in range(data.draw(st.integers(1, 4))):
+        damaged(data, body["messages"])
+    done = repair(body, dialect)
+    assert done.left == ()
+    assert repair(done.body, dialect).changes == ()
+    assert done.changes or done.value == body
+    before, after = body["messages"], list(done.value["messages"])
+    after.append({"content": [change.set_aside for change in done.changes]})
+    calls = [texts(rows, "tool_use", "name") for rows in (before, after)]
+    assert calls[0] == calls[1]
+    said = [texts(rows, "text", "text") for rows in (before, after)]
+    assert said[0] == said[1]
+
+
+@given(history=histories(), model=st.sampled_from(MODELS))
+def test_a_body_of_the_engine_reads_back(history: tuple[list[Item], list[int]], model: str) -> None:
+    """What was read is written to the same rows, and again; calls keep their order, arguments and outputs."""
+    items, _ = history
+    first = encoder(DIALECT).encode(items, len(items), Settings(model, "Be brief."))
+    back = read(first.body, DIALECT)
+    second = encoder(DIALECT).encode(back.items, len(back.items), back.settings())
+    assert json.loads(second.body)["messages"] == merged(json.loads(first.body)["messages"])
+    calls = [json.loads(item.arguments) for item in back.items if isinstance(item, Call)]
+    assert len(calls) == sum(isinstance(item, Call) for item in items)
+
+
+def merged(rows: list[Any]) -> list[Any]:
+    """Neighbours of one role as one message."""
+    found: list[Any] = []
+    for row in rows:
+        if found and found[-1]["role"] == row["role"]:
+            found[-1]["content"] += row["content"]
+        else:
+            found.append(row)
+    return found

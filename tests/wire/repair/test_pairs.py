@@ -223,3 +223,18 @@ def test_what_is_no_body_is_said(body: bytes | str) -> None:
     """Bad input: a clear error, and nothing is made up."""
     with pytest.raises(ValueError, match="the body cannot be repaired: it is not"):
         repair(body, RESPONSES)
+
+
+def test_a_second_output_for_what_the_provider_holds_is_set_aside() -> None:
+    """C40, R22: the first one answers the call that no body shows."""
+    assert mended(RESPONSES, out(), out(), previous_response_id="resp_1") == (
+        "O(a)",
+        ["The output is a second one for its call: it is set aside."],
+    )
+
+
+def test_a_stored_item_without_its_reasoning_loses_its_id() -> None:
+    """RESP-CALL-NEEDS-REASONING: where items are known to be stored; the item itself stays."""
+    body = {"input": [U, K(id="fc_1"), out()]}
+    assert repair(body, RESPONSES).value is body
+    assert repair(body, f"{RESPONSES}+stored").value["input"] == [U, K(), out()]

@@ -105,6 +105,8 @@ def _bad_calls(turns: Sequence[Turn], index: int, served: set[str]) -> Iterator[
         served: The calls of server tools until here; those of this turn are added.
     """
     path = f"messages.{index}"
+    follows = turns[index + 1] if index + 1 < len(turns) else Turn("user", ())
+    answered = {block["tool_use_id"] for block in follows.of("tool_result")}
     called: list[str] = []
     for at, block in enumerate(turns[index].blocks):
         match block["type"]:
@@ -122,13 +124,11 @@ def _bad_calls(turns: Sequence[Turn], index: int, served: set[str]) -> Iterator[
                     yield _no_call("ANT-SERVER-RESULT-ORPHAN", place, block, "block before it")
             case _ if called:
                 # The provider takes what was called until here as a message of its own, without an answer.
-                yield _no_result("ANT-USE-TRAILING", index, called)
-    follows = turns[index + 1] if index + 1 < len(turns) else Turn("user", ())
+                yield _no_result("ANT-USE-TRAILING", index, called, answered)
     first = _first_results(follows)
     late = [call_id for call_id in called if call_id not in first]
     if late:
-        anywhere = {block["tool_use_id"] for block in follows.of("tool_result")}
-        yield _no_result("ANT-RESULT-FIRST" if anywhere >= set(late) else "ANT-USE-NO-RESULT", index, late)
+        yield _no_result("ANT-RESULT-FIRST", index, late, answered)
 
 
 def _first_results(turn: Turn) -> list[str]:
@@ -158,13 +158,14 @@ def _bad_results(turn: Turn, index: int, asked: Collection[str]) -> Iterator[Ref
         answered.add(call_id)
 
 
-def _no_result(rule: str, index: int, ids: Sequence[str]) -> Refusal:
+def _no_result(rule: str, index: int, ids: Sequence[str], answered: Collection[str]) -> Refusal:
+    """The text that three rules share; ``rule`` is the one that is broken where each call has a result."""
     text = (
         f"messages.{index}: `tool_use` ids were found without `tool_result` blocks immediately after: "
         f"{', '.join(ids)}. Each `tool_use` block must have a corresponding `tool_result` block "
         "in the next message."
     )
-    return Refusal(rule, text)
+    return Refusal(rule if set(ids) <= set(answered) else "ANT-USE-NO-RESULT", text)
 
 
 def _no_call(rule: str, path: str, block: Block, where: str) -> Refusal:

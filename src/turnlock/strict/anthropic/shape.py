@@ -127,14 +127,20 @@ def _only_configures(message: Mapping[str, Any]) -> bool:
 def _in_block(path: str, block: object) -> Iterator[Refusal]:
     if not isinstance(block, dict):
         yield _should_be(path, "a valid dictionary")
-        return
-    kind = block.get("type")
-    if not isinstance(kind, str):
-        yield _required(f"{path}.type") if kind is None else _should_be(f"{path}.type", "a valid string")
-        return
-    if kind.endswith("_delta"):
+    elif block.get("type") is None:
+        yield _required(f"{path}.type")
+    elif not isinstance(block["type"], str):
+        yield _should_be(f"{path}.type", "a valid string")
+    elif block["type"].endswith("_delta"):
         # Types that we do not know pass, for there are new ones; a delta was never one of a message.
-        yield Refusal("ANT-RAW-DELTA", f"Input tag '{kind}' does not match any of the expected tags")
+        text = f"Input tag '{block['type']}' does not match any of the expected tags"
+        yield Refusal("ANT-RAW-DELTA", text)
+    else:
+        yield from _in_fields(path, block)
+
+
+def _in_fields(path: str, block: Block) -> Iterator[Refusal]:
+    kind = block["type"]
     for name in _TEXTS.get(kind, ("tool_use_id",) if is_server_result(block) else ()):
         if name not in block:
             yield _required(f"{path}.{kind}.{name}")

@@ -1,4 +1,4 @@
-"""Anthropic Messages: encode, decode, check.
+"""Anthropic Messages: encode, decode, read, check, repair.
 
 Layout:
 
@@ -9,9 +9,13 @@ Layout:
     inflight.py  which of the server's own calls may be sent back
     encode.py    transcript → messages
     decode.py    content block → item
+    read.py      body → transcript
     check.py     messages → violations
+    repair.py    body → body without violations
 """
 
 from turnlock.wire.anthropic.check import AnthropicWalk as AnthropicWalk
 from turnlock.wire.anthropic.decode import decode_anthropic as decode_anthropic
 from turnlock.wire.anthropic.encode import AnthropicEncoder as AnthropicEncoder
+from turnlock.wire.anthropic.read import read_anthropic as read_anthropic
+from turnlock.wire.anthropic.repair import AnthropicRepairer as AnthropicRepairer

@@ -40,16 +40,10 @@ def decode_anthropic(
         return [Decoded(Reasoning(_said(raw.get("thinking")), request, origin))]
     if kind.endswith("_delta"):
         return []  # no content, and refused as such (ANT-RAW-DELTA)
-    return [Decoded(_server_call(raw, kind, request, origin))]
-
-
-def _server_call(raw: Mapping[str, Any], kind: str, request: int, origin: Origin) -> ServerCall:
-    """A call of the provider's own, its result, or a block that is both or neither."""
-    if kind in SERVER_USES:
-        return ServerCall(_said(raw.get("name")) or kind, request, origin, _said(raw.get("id")))
     if is_server_result(kind):
-        return ServerCall(kind, request, origin, _said(raw.get("tool_use_id")), result=True)
-    return ServerCall(kind, request, origin)
+        return [Decoded(ServerCall(kind, request, origin, _said(raw.get("tool_use_id")), result=True))]
+    name, label = (_said(raw.get("name")), _said(raw.get("id"))) if kind in SERVER_USES else ("", "")
+    return [Decoded(ServerCall(name or kind, request, origin, label))]
 
 
 def _call(raw: Mapping[str, Any], origin: Origin, request: int, ordinal: int, *, cut: bool) -> Decoded:

@@ -7,7 +7,8 @@ text and its calls are written from the neutral fields, and the rest is set asid
 
 * text that the model said behind a call is moved before the first one (C42), and blank text is left out: the
   provider takes neither;
-* kinds of call beside function are functions of the kind's name, so that no call is lost;
+* kinds of call beside function are functions of the kind's name, and names have no other characters than
+  ids, so that no call is lost;
 * developer and system messages are user text: which models take role ``system``, and where, no body shows;
 * an empty message says that it is one;
 * a history that ends with an answer is followed by a short user message, because newer models refuse to
@@ -37,13 +38,7 @@ from turnlock.engine.items import (
     ServerCall,
     Text,
 )
-from turnlock.wire.anthropic.blocks import (
-    SERVER_USES,
-    THINKING,
-    TOOL_USE,
-    block_type,
-    is_server_block,
-)
+from turnlock.wire.anthropic.blocks import SERVER_USES, THINKING, TOOL_USE, block_type, is_server_block
 from turnlock.wire.anthropic.content import (
     answer_text,
     answer_thinking,
@@ -57,13 +52,13 @@ from turnlock.wire.anthropic.inflight import Plan, plan
 from turnlock.wire.anthropic.servers import ANTHROPIC, Server
 from turnlock.wire.common.encoding import Encoder, Places, Rows
 from turnlock.wire.common.ids import IdStyle
-from turnlock.wire.common.jsontext import as_object
+from turnlock.wire.common.jsontext import as_object, mended
 from turnlock.wire.common.request import NAMELESS, Encoded, Settings, ToolSpec, envelope
 
 Block = Mapping[str, Any]
 
 IDS = IdStyle(charset="_-")
-"""^[a-zA-Z0-9_-]+$ (ANT-ID-CHARSET), and no longer than elsewhere."""
+"""^[a-zA-Z0-9_-]+$ (ANT-ID-CHARSET), and no longer than elsewhere; the same is asked of names."""
 
 DEFAULT_MAX_TOKENS = 8192
 """``max_tokens`` is required: this many where the options name none, and a budget of thinking beside them."""
@@ -233,7 +228,7 @@ class AnthropicEncoder(Encoder):
                 assert_never(item)
 
     def _call(self, call: Call, model: str) -> Block:
-        name = call.name or NAMELESS
+        name = IDS.written(mended(call.name), "name") if call.name else NAMELESS
         self._first_call = self._first_call or name
         block: dict[str, Any] = {
             "type": TOOL_USE,
@@ -251,7 +246,7 @@ class AnthropicEncoder(Encoder):
         """The caller that the provider named is in the request: the model itself, or a server's call."""
         if not isinstance(caller, Mapping) or call.origin is None or call.origin.model != model:
             return False
-        return caller.get("type") == "direct" or caller.get("tool_id") in self._server_ids
+        return caller.get("type") == "direct" or str(caller.get("tool_id")) in self._server_ids
 
     def _server_call(self, call: ServerCall) -> Block:
         block = call.origin.item

@@ -77,7 +77,9 @@ def _paired(
             return False
         waiting[call_id] = at, answer
     elif is_server_result(kind):
-        asked = waiting.pop(str(block.get("tool_use_id")), None)
+        call_id = str(block.get("tool_use_id"))
         # The server looks for it in the answer of the call, or in the one behind the client's outputs.
-        return asked is not None and answer - asked[1] <= 1
+        if call_id not in waiting or answer - waiting[call_id][1] > 1:
+            return False
+        del waiting[call_id]
     return True

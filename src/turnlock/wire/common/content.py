@@ -92,7 +92,44 @@ def _words(part: Part) -> str:
     return part.text
 
 
-_TEXT = frozenset({None, "text", "input_text", "output_text"})
+def written(
+    content: Content, own: frozenset[str], write: Callable[[Part], Mapping[str, Any]]
+) -> str | list[Mapping[str, Any]]:
+    """A content in one dialect's format, whoever's it was.
+
+    What is the dialect's own goes as it came, and so does what nobody knows: it may be newer than we are.
+
+    Args:
+        content: The content.
+        own: The types of parts that the dialect has.
+        write: Writes a part that is another's.
+    """
+    if isinstance(content, str):
+        return content
+    given = ((raw, part_of(raw) if _is_foreign(raw, own) else None) for raw in content)
+    return [raw if part is None else write(part) for raw, part in given] or ""
+
+
+def _is_foreign(raw: Mapping[str, Any], own: frozenset[str]) -> bool:
+    kind = raw.get("type")
+    if kind is None:
+        return not _UNTYPED.isdisjoint(raw)
+    return isinstance(kind, str) and kind in _TYPES and kind not in own
+
+
+_TYPES = frozenset(
+    {
+        *("text", "image_url", "input_audio", "file", "refusal"),
+        *("input_text", "output_text", "input_image", "input_file"),
+        *("image", "document", "search_result"),
+    }
+)
+_UNTYPED = frozenset(
+    {"text", "inlineData", "inline_data", "fileData", "file_data", "document", "image", "video"}
+)
+"""The keys that say what a part is in formats without a type."""
+
+_TEXT = (None, "text", "input_text", "output_text")  # no set: any JSON may stand for a type
 
 
 def _data_url(url: object) -> ImagePart | None:

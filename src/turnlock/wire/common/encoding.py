@@ -97,8 +97,11 @@ class Encoder(ABC):
         except BaseException:
             self._basis = None  # half a block may be written: begin anew the next time
             raise
-        head = envelope[:-1] + b',"' + self.transcript.encode() + b'":['
-        tail = b"".join(b"," + dumps(row) for row in closing)
+        opening = b"{" if envelope == b"{}" else envelope[:-1] + b","
+        head = opening + b'"' + self.transcript.encode() + b'":['
+        tail = b",".join(map(dumps, closing))
+        if tail and self._rows:
+            tail = b"," + tail
         return Encoded(b"".join((head, self._bytes, tail, b"]}")), tuple(self._places))
 
     def _start(self, settings: Settings) -> None:

@@ -12,9 +12,26 @@ from attrs import field, frozen
 
 from turnlock.engine.items import CallKind, ModelItem
 from turnlock.engine.outcome import Cause
+from turnlock.wire.common.ids import IdStyle
 
 NAMELESS = "unknown"
 """What a call without a name is sent back as: providers take no empty name."""
+
+CONTINUE = "Continue."
+"""What a user message says that only stands there because an answer may not be the last word."""
+
+RECEIVED = "(Tool results received.)"
+"""What an assistant message says that only keeps a user's words apart from results."""
+
+SILENT = "(No answer.)"
+"""What an assistant message says in place of an answer that was blank, or of which nothing can be sent."""
+
+_NAMES = IdStyle(charset="_-")
+
+
+def plain_name(name: str) -> str:
+    """A tool's name of 1 to 64 letters, digits, _ and -: a history may hold other providers' names."""
+    return _NAMES.written(name or NAMELESS, "")
 
 
 @frozen
@@ -90,6 +107,15 @@ class Decoded:
     item: ModelItem
     problem: Cause | None = None
     why: str = ""
+
+
+def schema_of(spec: ToolSpec) -> Mapping[str, Any]:
+    """The schema of a tool's arguments, for a provider that knows functions only."""
+    if spec.kind in (CallKind.FUNCTION, CallKind.TOOL_SEARCH):
+        return spec.parameters or {"type": "object", "properties": {}}
+    if spec.kind is CallKind.CUSTOM:
+        return {"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]}
+    return {"type": "object"}  # what the other kinds say in its place is no schema
 
 
 def envelope(settings: Settings, tools: Sequence[Mapping[str, Any]], *, transcript: str) -> dict[str, Any]:

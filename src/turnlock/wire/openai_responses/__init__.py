@@ -6,7 +6,9 @@ Layout:
     kinds.py     the kinds of call, as data: their items, names and fields
     outputs.py   what answers each kind of call
     encode.py    transcript → input
+    deepseek.py  the same for DeepSeek
     decode.py    output item → item
+    read.py      a whole body → transcript
     repair.py    request body → request body, mended
     check.py     input → violations; DeepSeek's strictness of the same format too
 """
@@ -16,7 +18,9 @@ from turnlock.wire.openai_responses.check import (
     ResponsesWalk as ResponsesWalk,
 )
 from turnlock.wire.openai_responses.decode import decode_responses as decode_responses
+from turnlock.wire.openai_responses.deepseek import DeepSeekEncoder as DeepSeekEncoder
 from turnlock.wire.openai_responses.encode import ResponsesEncoder as ResponsesEncoder
+from turnlock.wire.openai_responses.read import read_responses as read_responses
 from turnlock.wire.openai_responses.repair import (
     DeepSeekRepairer as DeepSeekRepairer,
     ResponsesRepairer as ResponsesRepairer,

@@ -73,12 +73,17 @@ class DeepSeekWalk(_InputWalk):
     def _look_at(self, at: int, row: Mapping[str, Any]) -> None:
         kind = item_type(row)
         call, output = BY_CALL.get(kind), BY_OUTPUT.get(kind)
-        if call is not None and isinstance(call_id := row.get(call.id_field), str):
-            self.pairs.call(at, call_id)
-        elif output is not None and isinstance(call_id := row.get(output.output_id_field), str):
-            self.pairs.answer(at, call_id)
-        else:
+        call_id: object = None
+        if call is not None and not by_provider(call, row):
+            call_id = row.get(call.id_field)
+        elif output is not None and not by_provider(output, row):
+            call_id = row.get(output.output_id_field)
+        if not isinstance(call_id, str):
             self.pairs.other()
+        elif call is not None:
+            self.pairs.call(at, call_id)
+        else:
+            self.pairs.answer(at, call_id)
 
     def _pending(self) -> Iterator[Found]:
         for finding in self.pairs.findings():
@@ -100,6 +105,7 @@ class ResponsesWalk(_InputWalk):
     refers: bool = field(init=False, default=False)  # items stand here by reference: they may be calls
     item_ids: set[str] = field(init=False, factory=set)
     thoughts: list[tuple[int, str]] = field(init=False, factory=list)  # reasoning that waits for its item
+    reasoned: bool = field(init=False, default=False)  # there was reasoning since the last message of ours
     trigger: int | None = field(init=False, default=None)  # a compaction_trigger that must be the last item
     shapes: dict[int, Shape] = field(init=False, factory=dict)  # of the rows that are calls or outputs
 
@@ -119,6 +125,7 @@ class ResponsesWalk(_InputWalk):
         item_id = row.get("id")
         if isinstance(item_id, str):
             self._look_at_id(at, kind, row, item_id)
+        self._look_for_reasoning(at, kind, row)
         if kind != "reasoning":
             self._look_behind_thoughts(kind, row)
         elif isinstance(item_id, str):
@@ -163,6 +170,25 @@ class ResponsesWalk(_InputWalk):
         if referred and self.envelope.get("store") is False:
             self._add(at, rules.STORE_FALSE_REF, below="/id", item_id=item_id)
 
+    def _look_for_reasoning(self, at: int, kind: str, row: Mapping[str, Any]) -> None:
+        """What was made with reasoning is sent with it, if it is sent as the stored item that it is."""
+        by_model = row.get("role") == "assistant" if kind == "message" else kind == "function_call"
+        if kind in ("reasoning", "item_reference"):
+            self.reasoned = True  # what a reference refers to may be reasoning
+        elif kind == "message" and not by_model:
+            self.reasoned = False
+        elif by_model and not self.reasoned and isinstance(item_id := row.get("id"), str) and self._reasons():
+            names = {"item_id": item_id, "kind": kind, "reasoning": "rs_…"}
+            self._add(at, rules.CALL_NEEDS_REASONING, _labels(row), below="/id", **names)
+
+    def _reasons(self) -> bool:
+        """The model may have reasoned about what stands here, and the provider does not hold that itself."""
+        model = self.envelope.get("model")
+        if isinstance(model, str) and model.startswith(_NO_REASONING):
+            return False
+        held = (self.envelope.get(name) for name in ("previous_response_id", "conversation"))
+        return self.envelope.get("store") is not False and all(each is None for each in held)
+
     def _look_behind_thoughts(self, kind: str, row: Mapping[str, Any]) -> None:
         """Reasoning must be followed by what the model made with it, under its id."""
         if self.thoughts:
@@ -200,6 +226,14 @@ class ResponsesWalk(_InputWalk):
         names = {"call_id": call_id, "label": shape.label}
         yield from self._broken(finding.at, rule, finding.ids, severity=severity, **names)
 
+
+def _labels(row: Mapping[str, Any]) -> tuple[str, ...]:
+    label = row.get(CALL_ID)
+    return (label,) if isinstance(label, str) else ()
+
+
+_NO_REASONING = ("gpt-3", "gpt-4", "chatgpt-")
+"""How the names of models begin that do not reason, so that their items were made without."""
 
 _NOT_ONE_EACH = frozenset({Flaw.SECOND_CALL, Flaw.SECOND_ANSWER})
 """A call without an output, or with two, is an error everywhere (RESP-CALL-NO-OUTPUT: exactly one). An id

@@ -10,17 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from turnlock.engine.items import Call, CallKind, Origin, Reasoning, ServerCall, Text
+from turnlock.engine.items import Call, Origin, Reasoning, ServerCall, Text
 from turnlock.engine.outcome import Cause
 from turnlock.wire.common.request import Decoded
-from turnlock.wire.openai_responses.kinds import BY_CALL, DIALECT, Shape, by_provider, item_type
+from turnlock.wire.openai_responses.kinds import BY_CALL, DIALECT, NAMED, Shape, by_provider, item_type
 
 
 def decode_responses(
-    raw: Mapping[str, Any], *, request: int, model: str, next_ordinal: Callable[[], int], cut: bool = False
+    raw: Mapping[str, Any],
+    *,
+    request: int,
+    model: str,
+    next_ordinal: Callable[[], int],
+    cut: bool = False,
+    dialect: str = DIALECT,
 ) -> list[Decoded]:
     """Read one completed output item; see ``turnlock.wire.decode``."""
-    origin = Origin(DIALECT, model, raw)
+    origin = Origin(dialect, model, raw)
     kind = item_type(raw)
     shape = BY_CALL.get(kind)
     if shape is not None and not by_provider(shape, raw):
@@ -29,7 +35,8 @@ def decode_responses(
         text = message_text(raw)
         return [Decoded(Text(text, request, origin))] if text else []
     if kind == "reasoning":
-        return [Decoded(Reasoning(_texts(raw.get("summary"), "\n\n"), request, origin))]
+        thought = _texts(raw.get("summary"), "\n\n") or _texts(raw.get("content"), "\n\n")
+        return [Decoded(Reasoning(thought, request, origin))]
     return [Decoded(ServerCall(kind, request, origin))]
 
 
@@ -40,7 +47,7 @@ def _call(
     problem = Cause.BAD_ARGUMENTS if why else None
     if cut or raw.get("status") == "incomplete":
         arguments, why, problem = "{}", "", Cause.CUT_OFF
-    named = shape.kind in (CallKind.FUNCTION, CallKind.CUSTOM)
+    named = shape.kind in NAMED
     name = _text_of(raw.get("name")) if named else str(shape.kind)
     call_id = _text_of(raw.get(shape.id_field))
     return Decoded(Call(ordinal, call_id, name, arguments, request, shape.kind, origin), problem, why)

@@ -31,9 +31,10 @@ from turnlock.engine.items import (
     ServerCall,
     Text,
 )
+from turnlock.wire.common.content import ImagePart, OtherPart, Part, written
 from turnlock.wire.common.encoding import Encoder, Places, Rows
 from turnlock.wire.common.ids import ID_MAX
-from turnlock.wire.common.request import NAMELESS, Encoded, Settings, ToolSpec, envelope
+from turnlock.wire.common.request import NAMELESS, Encoded, Settings, envelope
 from turnlock.wire.openai_responses.decode import message_text
 from turnlock.wire.openai_responses.kinds import (
     BY_CALL,
@@ -41,8 +42,10 @@ from turnlock.wire.openai_responses.kinds import (
     CALL_ID,
     DIALECT,
     ID_PREFIXES,
+    NAMED,
     SHAPES,
     item_type,
+    tool_row,
 )
 from turnlock.wire.openai_responses.outputs import output_rows
 
@@ -55,6 +58,8 @@ class ResponsesEncoder(Encoder):
     """The encoder of ``openai_responses``."""
 
     transcript: ClassVar[str] = "input"
+    dialect: ClassVar[str] = DIALECT
+    """Whose own items go back as they came."""
 
     _item_ids: set[str] = field(init=False, factory=set)  # an id stands once in a request (RESP-DUP-ITEM-ID)
     _known: Known | None = field(init=False, default=None)  # what the request leaves out
@@ -81,7 +86,7 @@ class ResponsesEncoder(Encoder):
         return Encoded(encoded.body, positions, tuple(reversed(open_calls)))
 
     def _envelope(self, settings: Settings) -> Mapping[str, Any]:
-        tools = [tool for spec in settings.tools if (tool := _tool(spec)) is not None]
+        tools = [tool for spec in settings.tools if (tool := tool_row(spec)) is not None]
         body = envelope(settings, tools, transcript=self.transcript)
         if settings.instructions:
             body["instructions"] = settings.instructions
@@ -100,7 +105,7 @@ class ResponsesEncoder(Encoder):
                 self._ids.hold(item)
 
     def _block(self, block: Sequence[Item], settings: Settings) -> tuple[Rows, Places]:
-        own = [_made_by(item, settings.model) for item in block]
+        own = [self._made_by(item, settings.model) for item in block]
         sendable = _sendable(block, own)
         with_ids = _stored(settings) and self._take_ids(block, own, sendable)
         rows: Rows = []
@@ -111,11 +116,28 @@ class ResponsesEncoder(Encoder):
             rows.extend(written)
         return rows, places
 
+    def _made_by(self, item: Item, model: str) -> Origin | None:
+        """The provider's own form of an item, if the model that is asked made it and it says the same."""
+        origin = item.origin if isinstance(item, ModelItem) else None
+        if origin is None or (origin.dialect, origin.model) != (self.dialect, model):
+            return None
+        match item:
+            case Text():
+                same = message_text(origin.item) == item.text
+            case Call():
+                same = origin.item.get("type") == SHAPES[item.kind].call
+            case _:
+                same = True
+        return origin if same else None
+
     def _take_ids(
         self, block: Sequence[Item], own: Sequence[Origin | None], sendable: Sequence[bool]
     ) -> bool:
         """May this answer keep the provider's item ids? If so they are taken."""
         ids: set[str] = set()
+        first = next((item for item, origin in zip(block, own, strict=True) if origin is not None), None)
+        if "stored" in self.profiles and not isinstance(first, Reasoning):
+            return False  # the provider may look for reasoning before it (RESP-CALL-NEEDS-REASONING)
         for item, origin, may_be_sent in zip(block, own, sendable, strict=True):
             if origin is None or (isinstance(item, Call) and item.kind is CallKind.MCP_APPROVAL):
                 continue
@@ -135,11 +157,11 @@ class ResponsesEncoder(Encoder):
         row: Mapping[str, Any] | None
         match item:
             case Message():
-                row = {"role": item.role, "content": item.content or ""}
+                row = {"role": item.role, "content": written(item.content, _PARTS, _part)}
             case Note():
                 row = {"role": Role.USER, "content": item.text}
             case Text():
-                row = _text(item, with_id=with_id)
+                row = self._text(item, with_id=with_id)
             case Reasoning():
                 row = _reasoning(item, with_id=with_id)
             case Call():
@@ -149,23 +171,34 @@ class ResponsesEncoder(Encoder):
             case Output():
                 known = self._ids.of(item.ordinal)
                 # Without its call an output has no id, and would be refused: it is set aside (R16).
-                return () if known is None else output_rows(*known, item)
+                return () if known is None else output_rows(*known, item, dialect=self.dialect)
             case _:
                 assert_never(item)
         return () if row is None else (row,)
+
+    def _text(self, item: Text, *, with_id: bool) -> Mapping[str, Any]:
+        origin = item.origin
+        said = origin.item if origin is not None and origin.dialect == self.dialect else {}
+        if with_id:
+            status = said.get("status") or _COMPLETED
+            return {**sent_back(said, with_id=True), "role": "assistant", "status": status}
+        row: dict[str, Any] = {"role": "assistant", "content": item.text}
+        if said.get("phase") is not None:
+            row["phase"] = said["phase"]  # newer models answer worse without it
+        return row
 
     def _call(self, call: Call, *, with_id: bool) -> Mapping[str, Any]:
         shape = SHAPES[call.kind]
         origin = call.origin
         row: dict[str, Any] = {"type": shape.call}
-        if origin is not None and origin.dialect == DIALECT and origin.item.get("type") == shape.call:
-            row |= _sent_back(origin.item, with_id=with_id)
+        if origin is not None and origin.dialect == self.dialect and origin.item.get("type") == shape.call:
+            row |= sent_back(origin.item, with_id=with_id)
         if call.kind is CallKind.MCP_APPROVAL:
             row[shape.id_field] = self._ids.give(call, also_taken=self._item_ids)
             self._item_ids.add(row[shape.id_field])
         else:
             row[shape.id_field] = self._ids.give(call)
-        if call.kind in _NAMED:
+        if call.kind in NAMED:
             row["name"] = call.name or NAMELESS
         for part in shape.parts:
             row.pop(part, None)
@@ -177,12 +210,12 @@ class ResponsesEncoder(Encoder):
         return row
 
     def _server_call(self, call: ServerCall, *, with_id: bool) -> Mapping[str, Any] | None:
-        if call.origin.dialect != DIALECT:
+        if call.origin.dialect != self.dialect:
             return None  # only its provider understands it
         row = {key: value for key, value in call.origin.item.items() if key != "created_by"}
-        if not with_id:
-            row.pop("id", None)
         kind, label = item_type(row), row.get(CALL_ID)
+        if not (with_id or kind == "item_reference"):
+            row.pop("id", None)
         if isinstance(label, str) and kind in BY_CALL:
             row[CALL_ID] = self._ids.give_server(BY_CALL[kind].kind, label, call.request)
         elif isinstance(label, str) and kind in BY_OUTPUT:
@@ -194,7 +227,6 @@ class ResponsesEncoder(Encoder):
         return row
 
 
-_NAMED = frozenset({CallKind.FUNCTION, CallKind.CUSTOM})
 _REQUIRED: Mapping[CallKind, Mapping[str, Any]] = {
     CallKind.COMPUTER: {"pending_safety_checks": []},
     CallKind.TOOL_SEARCH: {"execution": "client"},
@@ -205,21 +237,6 @@ _REQUIRED: Mapping[CallKind, Mapping[str, Any]] = {
 def _stored(settings: Settings) -> bool:
     """The provider keeps items, so that their ids mean something to it."""
     return settings.options.get("store") is not False
-
-
-def _made_by(item: Item, model: str) -> Origin | None:
-    """The provider's own form of an item, if the model that is asked made it and it still says the same."""
-    origin = item.origin if isinstance(item, ModelItem) else None
-    if origin is None or (origin.dialect, origin.model) != (DIALECT, model):
-        return None
-    match item:
-        case Text():
-            same = message_text(origin.item) == item.text
-        case Call():
-            same = origin.item.get("type") == SHAPES[item.kind].call
-        case _:
-            same = True
-    return origin if same else None
 
 
 def _sendable(block: Sequence[Item], own: Sequence[Origin | None]) -> list[bool]:
@@ -235,7 +252,7 @@ def _sendable(block: Sequence[Item], own: Sequence[Origin | None]) -> list[bool]
     return sendable[::-1]
 
 
-def _sent_back(item: Mapping[str, Any], *, with_id: bool) -> dict[str, Any]:
+def sent_back(item: Mapping[str, Any], *, with_id: bool) -> dict[str, Any]:
     """The provider's own item without what it does not take back."""
     return {
         key: value
@@ -244,51 +261,26 @@ def _sent_back(item: Mapping[str, Any], *, with_id: bool) -> dict[str, Any]:
     }
 
 
-def _text(item: Text, *, with_id: bool) -> Mapping[str, Any]:
-    origin = item.origin
-    said = origin.item if origin is not None and origin.dialect == DIALECT else {}
-    if with_id:
-        status = said.get("status") or _COMPLETED
-        return {**_sent_back(said, with_id=True), "role": "assistant", "status": status}
-    row: dict[str, Any] = {"role": "assistant", "content": item.text}
-    if said.get("phase") is not None:
-        row["phase"] = said["phase"]  # newer models answer worse without it
-    return row
-
-
 def _reasoning(item: Reasoning, *, with_id: bool) -> Mapping[str, Any] | None:
     said = item.origin.item if item.origin is not None else {}
     if not with_id and not said.get("encrypted_content"):
         return None  # without an id its content is all that the provider could know it by
-    row = _sent_back(said, with_id=with_id)
+    row = sent_back(said, with_id=with_id)
     if not isinstance(row.get("summary"), list):
         row["summary"] = []  # required, also where the provider left it out
     return row
 
 
-def _tool(spec: ToolSpec) -> Mapping[str, Any] | None:
-    tool: dict[str, Any] = {"type": spec.kind}
-    if spec.kind in _NAMED:
-        tool["name"] = spec.name
-    if spec.kind in _DESCRIBED and spec.description:
-        tool["description"] = spec.description
-    match spec.kind:
-        case CallKind.FUNCTION:
-            tool["parameters"] = spec.parameters or {"type": "object", "properties": {}}
-            if spec.strict is not None:
-                tool["strict"] = spec.strict
-        case CallKind.CUSTOM:
-            if spec.parameters:
-                tool["format"] = spec.parameters
-        case CallKind.TOOL_SEARCH:
-            tool["execution"] = "client"
-            if spec.parameters:
-                tool["parameters"] = spec.parameters
-        case CallKind.MCP_APPROVAL:
-            return None  # a server's tools are named by an option; this one only answers for them
+_PARTS = frozenset({"input_text", "output_text", "input_image", "input_file", "input_audio", "refusal"})
+"""The types of parts of this format."""
+
+
+def _part(part: Part) -> Mapping[str, Any]:
+    """A part that came in another format."""
+    match part:
+        case ImagePart():
+            return {"type": "input_image", "image_url": part.as_url}
+        case OtherPart(raw={"type": "file", "file": Mapping() as file}):
+            return {"type": "input_file", **file}
         case _:
-            tool |= spec.parameters
-    return tool
-
-
-_DESCRIBED = _NAMED | {CallKind.TOOL_SEARCH}
+            return {"type": "input_text", "text": part.text}

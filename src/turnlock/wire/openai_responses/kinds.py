@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from turnlock.engine.items import Call, CallKind
 from turnlock.wire.common.jsontext import arguments_of, as_object, dumps
-from turnlock.wire.common.request import NAMELESS
+from turnlock.wire.common.request import NAMELESS, ToolSpec
 from turnlock.wire.common.rules import Rule
 from turnlock.wire.openai_responses import rules
 
@@ -193,3 +193,35 @@ def by_provider(shape: Shape, item: Mapping[str, Any]) -> bool:
         return item.get("execution") != "client"
     environment = item.get("environment") if shape.kind is CallKind.SHELL else None
     return isinstance(environment, Mapping) and environment.get("type") != "local"
+
+
+NAMED = frozenset({CallKind.FUNCTION, CallKind.CUSTOM})
+"""The kinds of calls that carry a tool's name."""
+
+_DESCRIBED = NAMED | {CallKind.TOOL_SEARCH}
+
+
+def tool_row(spec: ToolSpec) -> Mapping[str, Any] | None:
+    """A tool's entry in the request, if it has one."""
+    tool: dict[str, Any] = {"type": spec.kind}
+    if spec.kind in NAMED:
+        tool["name"] = spec.name
+    if spec.kind in _DESCRIBED and spec.description:
+        tool["description"] = spec.description
+    match spec.kind:
+        case CallKind.FUNCTION:
+            tool["parameters"] = spec.parameters or {"type": "object", "properties": {}}
+            if spec.strict is not None:
+                tool["strict"] = spec.strict
+        case CallKind.CUSTOM:
+            if spec.parameters:
+                tool["format"] = spec.parameters
+        case CallKind.TOOL_SEARCH:
+            tool["execution"] = "client"
+            if spec.parameters:
+                tool["parameters"] = spec.parameters
+        case CallKind.MCP_APPROVAL:
+            return None  # a server's tools are named by an option; this one only answers for them
+        case _:
+            tool |= spec.parameters
+    return tool

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from attrs import evolve
+
 from turnlock.engine.items import Call, CallKind, Output
 from turnlock.engine.outcome import Cause
 from turnlock.wire.common.jsontext import as_json, as_object, dumps
@@ -29,17 +31,18 @@ _EXIT_FAILED = 1
 _PARTS = frozenset({"input_text", "input_image", "input_file"})
 
 
-def output_rows(call: Call, wire_id: str, output: Output) -> Sequence[Row]:
+def output_rows(call: Call, wire_id: str, output: Output, *, dialect: str = DIALECT) -> Sequence[Row]:
     """The rows of an output; the first is the one that answers the call.
 
     Only a computer call may have a second: its output is a screenshot and nothing else, so where there is
     none, a developer message directly behind it tells the model what happened.
     """
+    if call.origin is not None and call.origin.dialect != dialect:
+        call = evolve(call, origin=None)  # its item was written without what only its provider understands
     shape = SHAPES[call.kind]
     row = {"type": shape.output, shape.output_id_field: wire_id, **_SAY[call.kind](call, output)}
-    origin = call.origin
-    if origin is not None and origin.dialect == DIALECT and origin.item.get("caller") is not None:
-        row["caller"] = origin.item["caller"]
+    if call.origin is not None and call.origin.item.get("caller") is not None:
+        row["caller"] = call.origin.item["caller"]
     if call.kind is CallKind.COMPUTER and _screenshot(output) is None:
         return row, {"role": "developer", "content": output.model_text}
     return (row,)

@@ -172,6 +172,7 @@ ResponsesRepairer.mends = MappingProxyType[str, Mend](
         rules.DUP_ITEM_ID.id: _twice,
         rules.ITEMID_PREFIX.id: _without_id,
         rules.REASONING_FOLLOW.id: _reasoning,
+        rules.CALL_NEEDS_REASONING.id: _without_id,
         rules.STORE_FALSE_REF.id: _reasoning,
         rules.COMPACTION_LAST.id: _to_the_end,
         rules.PREV_PENDING.id: _close_held,

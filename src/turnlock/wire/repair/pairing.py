@@ -142,12 +142,16 @@ class Pairing:
                 self._replace(piece, retyped)
             self._note("The output stands before its call: it is moved behind it.", piece)
         elif self.held and not any(call.piece.label == piece.label for call in self._calls):
-            self._kept.add(piece)
+            if any(kept.label == piece.label for kept in self._kept):
+                self._set_aside(piece)
+            else:
+                self._kept.add(piece)
         else:
             self._set_aside(piece)
 
     def _set_aside(self, piece: Piece) -> None:
-        answered = any(call.piece.label == piece.label for call in self._calls)
+        pairs = (*(call.piece for call in self._calls), *self._kept)
+        answered = any(each.label == piece.label for each in pairs)
         what = "is a second one for its call" if answered else "answers no call of this history"
         self.changes.append(
             Change(
