@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
+import msgspec
 from attrs import define, field
 
 from turnlock.wire.anthropic.check import AnthropicWalk
@@ -154,16 +155,24 @@ class TwoFormatsWalk(ChatWalk):
 
     blocks: AnthropicWalk = field(init=False)
     in_blocks: bool = field(init=False, default=False)
+    _seen: list[object] = field(init=False, factory=list)  # rows that showed nothing of the other format
 
     def __attrs_post_init__(self) -> None:
         self.blocks = AnthropicWalk(self.envelope, self.profiles, self.open_calls, server=MINIMAX)
 
     def feed(self, rows: Iterable[object]) -> None:
-        """Both take every row: what the first rows are may only show later."""
-        for row in rows:
-            super().feed((row,))
-            self.blocks.feed((row,))
-            self.in_blocks = self.in_blocks or (isinstance(row, Mapping) and has_blocks(row))
+        """Chat's check takes them; once a block shows the other format, that one takes all there were."""
+        rows = list(rows)
+        if not self.in_blocks:
+            self.in_blocks = any(isinstance(row, Mapping) and has_blocks(row) for row in rows)
+            if not self.in_blocks:
+                super().feed(rows)
+                self._seen += rows
+                return
+            self.blocks.feed(self._seen)
+            self._seen.clear()
+        self.rows += len(rows)
+        self.blocks.feed(rows)
 
     def verdict(self) -> tuple[Violation, ...]:
         """That of the format which the body is in."""
@@ -175,6 +184,15 @@ def _is_text(part: object) -> bool:
 
 
 def _is_json(text: str) -> bool:
+    try:
+        msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        return _is_loose_json(text)
+    return True
+
+
+def _is_loose_json(text: str) -> bool:
+    """Python's reader takes some that the quick one does not: half of a surrogate pair, for example."""
     try:
         json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):
