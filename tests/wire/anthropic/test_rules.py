@@ -65,7 +65,7 @@ def test_an_invalid_example_is_flagged_in_the_providers_words(entry: dict[str, A
     """Every rule's invalid example is flagged with its id and the literal text, as badly as it is known."""
     first = next(each for each in find(entry, "invalid_example") if each.rule == entry["id"])
     assert re.fullmatch(literal(entry), first.message)
-    warns = entry["severity"] == "warn" or entry["id"] == NO_TOOLS
+    warns = entry["severity"] == "warn"
     assert first.severity is (Severity.WARNING if warns else Severity.ERROR)
 
 
@@ -74,7 +74,7 @@ def test_what_does_not_hold_here_is_not_flagged(rule_id: str) -> None:
     """Out of its profile or condition a rule is silent, and so is one that a body alone cannot break."""
     body = dict(BY_ID[rule_id]["invalid_example"])
     body.pop("thinking", None)
-    assert [each.rule for each in check(body, "anthropic") if each.rule != NO_TOOLS] == []
+    assert [each.rule for each in check(body, "anthropic")] == []
 
 
 def test_our_rules_are_the_shared_tables() -> None:
