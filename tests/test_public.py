@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import turnlock
+from turnlock.models.anthropic import AnthropicMessages
 from turnlock.models.openai import OpenAIChat, OpenAIResponses
 
 
@@ -15,6 +16,7 @@ def test_adapters_that_need_an_sdk() -> None:
     """They have their names in the package like all else, and are imported when they are asked for."""
     assert turnlock.OpenAIResponses is OpenAIResponses
     assert turnlock.OpenAIChat is OpenAIChat
+    assert turnlock.AnthropicMessages is AnthropicMessages
     with pytest.raises(AttributeError, match="has no attribute 'OpenAiResponses'"):
         _ = turnlock.OpenAiResponses
 
@@ -23,7 +25,7 @@ def test_the_package_without_extras() -> None:
     """Neither an SDK nor a server is imported with it; asking for one that is missing names the extra."""
     script = """if True:
         import sys
-        for name in ("openai", "google", "httpx2", "hypercorn", "anyio"):
+        for name in ("openai", "anthropic", "google", "httpx2", "hypercorn", "anyio"):
             sys.modules[name] = None
         import turnlock
         turnlock.Session(turnlock.Scripted([]))

@@ -105,6 +105,7 @@ from turnlock.tools import (
 )
 
 if TYPE_CHECKING:
+    from turnlock.models.anthropic import AnthropicMessages as AnthropicMessages
     from turnlock.models.gemini import Gemini as Gemini
     from turnlock.models.openai import OpenAIChat as OpenAIChat, OpenAIResponses as OpenAIResponses
 
@@ -123,6 +124,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401  # whatever has this name
 _NEED_AN_EXTRA = {
     "OpenAIChat": ("openai", "openai"),
     "OpenAIResponses": ("openai", "openai"),
+    "AnthropicMessages": ("anthropic", "anthropic"),
     "Gemini": ("gemini", "google-genai"),
 }
 """Adapters: the module that holds each, and the extra that it needs."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from turnlock.models import resolve
+from turnlock.models.anthropic import AnthropicMessages
 from turnlock.models.openai import OpenAIChat, OpenAIResponses
 
 
@@ -18,6 +19,9 @@ def test_names() -> None:
     assert isinstance(responses, OpenAIResponses)
     assert isinstance(chat, OpenAIChat)
     assert (responses.name, chat.name) == ("gpt-5", "qwen/qwen3:free")
+    messages = resolve("anthropic:claude-sonnet-4-5")
+    assert isinstance(messages, AnthropicMessages)
+    assert (messages.name, messages.dialect) == ("claude-sonnet-4-5", "anthropic")
 
 
 async def test_the_demo() -> None:
@@ -27,10 +31,10 @@ async def test_the_demo() -> None:
     await model.aclose()
 
 
-@pytest.mark.parametrize("name", ["", "gpt-5", "openai", "openai:", "demo:x", "anthropic:claude", ":x"])
+@pytest.mark.parametrize("name", ["", "gpt-5", "openai", "openai:", "demo:x", "anthropic", ":x"])
 def test_names_that_stand_for_nothing(name: str) -> None:
     """The text lists those that do."""
-    with pytest.raises(ValueError, match="'openai-chat:MODEL', 'gemini:MODEL', 'demo', or an adapter"):
+    with pytest.raises(ValueError, match="'anthropic:MODEL', 'gemini:MODEL', 'demo', or an adapter"):
         resolve(name)
 
 
@@ -39,6 +43,7 @@ def test_names_that_stand_for_nothing(name: str) -> None:
     [
         ("openai:gpt-5", "openai", "openai"),
         ("openai-chat:gpt-5", "openai", "openai"),
+        ("anthropic:claude-sonnet-4-5", "anthropic", "anthropic"),
         ("gemini:gemini-3-pro", "google", "google-genai"),
         ("demo", "hypercorn", "demo"),
         ("demo", "openai", "demo"),
@@ -65,6 +70,7 @@ def test_an_extra_that_is_missing(
 
 _NEED_EXTRAS = (
     "turnlock.models.openai",
+    "turnlock.models.anthropic",
     "turnlock.models.gemini",
     "turnlock.models.demo",
     "turnlock.strict.server",

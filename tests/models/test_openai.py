@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from email.utils import formatdate
 from typing import Any
@@ -13,13 +13,13 @@ import httpx2
 import msgspec
 import pytest
 import trio
-from attrs import define, field
 from openai import AsyncOpenAI
 
+from support.ear import Ear
 from support.wire_server import END, OK, Step, WireServer, chunk, sse, status, text_item
 from turnlock import ModelError, Text, Usage
-from turnlock.engine import Finish, ModelItem, Trouble
-from turnlock.models import Model, Request, Response, Sink
+from turnlock.engine import Finish, Trouble
+from turnlock.models import Model, Request, Response
 from turnlock.models.openai import OpenAIChat, OpenAIResponses
 from turnlock.wire import Encoder, encoder
 
@@ -31,30 +31,6 @@ def nothing_is_left() -> Iterator[None]:
     """Sockets and generators that nobody closed are found here, as warnings, which are errors."""
     yield
     gc.collect()
-
-
-@define(eq=False)
-class Ear(Sink):
-    """What an adapter told."""
-
-    shown: list[str] = field(factory=list)
-    thoughts: list[str] = field(factory=list)
-    items: list[tuple[Mapping[str, Any], bool]] = field(factory=list)
-
-    def text(self, delta: str) -> None:
-        self.shown.append(delta)
-
-    def reasoning(self, delta: str) -> None:
-        self.thoughts.append(delta)
-
-    def item(self, raw: Mapping[str, Any], *, cut: bool = False) -> None:
-        self.items.append((raw, cut))
-
-    def add(self, item: ModelItem) -> None:
-        raise AssertionError("an adapter with a dialect tells items of the dialect")
-
-    def next_ordinal(self) -> int:
-        raise AssertionError("as above")
 
 
 @asynccontextmanager
@@ -192,6 +168,12 @@ async def test_what_breaks_off_is_lost(steps: list[Step | None], *, chat: bool) 
     assert (await failure(*steps, chat=chat)).trouble == Trouble.LOST
 
 
+async def test_a_refusal_that_breaks_off() -> None:
+    """C23: what the status would have meant was never said."""
+    half = b"HTTP/1.1 400 Said\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+    assert (await failure(half, None)).trouble == Trouble.LOST
+
+
 async def test_nobody_is_there() -> None:
     """C23: a connection that cannot be made is lost like one that breaks."""
     listener = (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]
@@ -260,18 +242,12 @@ async def test_an_abort_closes_the_connection() -> None:
     async with asked([OK, sse(delta), wait_for_the_client, *[sse(delta)] * 1000]) as (server, model):
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_cancel_when, ear, scope)
+                nursery.start_soon(ear.cancel_when_shown, scope)
                 await respond(model, ear)
         gone.set()
         while not server.lost:
             await trio.sleep(0.005)
     assert ear.shown == ["Hel"]
-
-
-async def _cancel_when(ear: Ear, scope: trio.CancelScope) -> None:
-    while not ear.shown:
-        await trio.sleep(0.001)
-    scope.cancel()
 
 
 # ── answers ─────────────────────────────────────────────────────────────────────────────────────────

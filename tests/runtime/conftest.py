@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,10 +13,14 @@ from support.journals import AwaitedJournal
 from turnlock import MemoryJournal, Session
 from turnlock.journal import Journal
 from turnlock.runtime.requester import Flight, Requester
-from turnlock.strict import judge_chat, judge_responses
+from turnlock.strict import judge_anthropic, judge_chat, judge_responses
 
 NewSession = Callable[..., Session]
-_JUDGES = {"openai_responses": judge_responses, "openai_chat": judge_chat}
+_JUDGES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "openai_responses": judge_responses,
+    "openai_chat": judge_chat,
+    "anthropic": judge_anthropic,
+}
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Sessions from end to end: the real client, real HTTP on loopback, the strict provider at the other end."""
+"""Sessions from end to end: the real clients, real HTTP on loopback, the strict provider at the other end."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 import trio
+from anthropic import AsyncAnthropic
 from attrs import define
 from openai import AsyncOpenAI
 
@@ -33,11 +34,15 @@ from turnlock import (
 )
 from turnlock.engine import CallKind
 from turnlock.journal import RequestSent
+from turnlock.models import Model
+from turnlock.models.anthropic import AnthropicMessages
 from turnlock.models.openai import OpenAIChat, OpenAIResponses
 from turnlock.strict import Script, StrictProvider
 from turnlock.strict.server import serve
 
-BOTH = pytest.mark.parametrize("dialect", ["openai_responses", "openai_chat"])
+EACH = pytest.mark.parametrize("dialect", ["openai_responses", "openai_chat", "anthropic"])
+BY_ITEM = pytest.mark.parametrize("dialect", ["openai_responses", "anthropic"])  # completed one by one
+TOO_LONG = {"anthropic": "prompt is too long: 210000 tokens > 200000 maximum"}
 FAST = Limits(backoff=0.01, backoff_max=0.05)
 
 
@@ -53,13 +58,18 @@ class World:
     """A provider that plays a script, and sessions with it."""
 
     provider: StrictProvider
-    client: AsyncOpenAI
+    client: AsyncOpenAI | AsyncAnthropic
     dialect: str
 
     def session(self, *tools: Tool, **options: Any) -> Session:
-        made = OpenAIChat if self.dialect == "openai_chat" else OpenAIResponses
         options.setdefault("limits", FAST)
-        return Session(made("m", client=self.client), tools=tools, **options)
+        return Session(self.model(), tools=tools, **options)
+
+    def model(self) -> Model:
+        if isinstance(self.client, AsyncAnthropic):
+            return AnthropicMessages("m", client=self.client)
+        made = OpenAIChat if self.dialect == "openai_chat" else OpenAIResponses
+        return made("m", client=self.client)
 
     @property
     def asked(self) -> list[str]:
@@ -84,12 +94,19 @@ def play() -> Play:
         with trio.fail_after(30):
             async with trio.open_nursery() as nursery:
                 base_url = await nursery.start(serve, provider)
-                async with AsyncOpenAI(base_url=base_url, api_key="sk-x", http_client=http) as client:
+                async with client_for(dialect, base_url, http) as client:
                     yield World(provider, client, dialect)
                 nursery.cancel_scope.cancel()
         assert [exchange.rule for exchange in provider.exchanges if exchange.rule] == []
 
     return opened
+
+
+def client_for(dialect: str, base_url: str, http: httpx2.AsyncClient) -> AsyncOpenAI | AsyncAnthropic:
+    if dialect == "anthropic":
+        base_url = base_url.removesuffix("/v1")  # which its paths begin with
+        return AsyncAnthropic(base_url=base_url, api_key="sk-ant-x", http_client=http)
+    return AsyncOpenAI(base_url=base_url, api_key="sk-x", http_client=http)
 
 
 @tool
@@ -98,7 +115,7 @@ async def ls(path: str = ".") -> str:
     return f"{path}: two files"
 
 
-@BOTH
+@EACH
 async def test_normal(play: Play, dialect: str) -> None:
     """C1 and R15: the bytes that the provider gets are those that were checked and recorded."""
     journal = AwaitedJournal(keeps_requests=True)
@@ -121,12 +138,13 @@ async def test_normal(play: Play, dialect: str) -> None:
         assert session.usage == result.usage
 
 
-async def test_cut_behind_a_complete_call(play: Play) -> None:
+@BY_ITEM
+async def test_cut_behind_a_complete_call(play: Play, dialect: str) -> None:
     """C18: a runs once, b was never a call; the next request goes on from K(a), O(a)."""
     calls = [{"name": "a", "id": "a"}, {"name": "b", "id": "b", "arguments": {"text": "half of this"}}]
     gate, other = Gate("a"), Gate("b")
     gate.go.set()
-    async with play("openai_responses", {"calls": calls, "cut_after": 1}, {"text": "Done."}) as world:
+    async with play(dialect, {"calls": calls, "cut_after": 1}, {"text": "Done."}) as world:
         async with world.session(gate.tool, other.tool) as session:
             events = session.events()
             result = await session.run("Go.")
@@ -149,7 +167,7 @@ async def test_cut_in_a_chat_answer(play: Play) -> None:
         assert world.asked == ["Go.", "Go."]
 
 
-@BOTH
+@EACH
 async def test_cut_before_anything(play: Play, dialect: str) -> None:
     """C23: a connection that breaks before the first item is asked again."""
     async with play(dialect, {"text": "Never.", "cut_after": 0}, {"text": "Done."}) as world:
@@ -158,7 +176,7 @@ async def test_cut_before_anything(play: Play, dialect: str) -> None:
         assert world.asked == ["Go.", "Go."]
 
 
-@BOTH
+@EACH
 async def test_errors_of_the_server(play: Play, dialect: str) -> None:
     """C23: 500 and 429 are asked again after their wait; the SDK asks nothing again by itself."""
     async with play(
@@ -178,7 +196,7 @@ async def test_errors_of_the_server(play: Play, dialect: str) -> None:
         assert len({exchange.raw for exchange in world.provider.exchanges}) == 1
 
 
-@BOTH
+@EACH
 async def test_retries_exhausted(play: Play, dialect: str) -> None:
     """C50: the turn has failed; the session is usable, and says why."""
     async with play(dialect, *[{"status": 500, "message": "On fire."}] * 3, {"text": "Done."}) as world:
@@ -189,7 +207,7 @@ async def test_retries_exhausted(play: Play, dialect: str) -> None:
         assert world.asked == ["Go."] * 3 + ["Go. Again."]
 
 
-@BOTH
+@EACH
 async def test_a_refused_message(play: Play, dialect: str) -> None:
     """C51: it comes back with the literal text; the next one is accepted."""
     async with play(dialect, {"status": 400, "message": "Naughty."}, {"text": "Done."}) as world:
@@ -202,7 +220,7 @@ async def test_a_refused_message(play: Play, dialect: str) -> None:
         assert world.asked == ["Go.", "Nicer."]
 
 
-@BOTH
+@EACH
 async def test_a_refused_output(play: Play, dialect: str) -> None:
     """C52: it is replaced by a text that says so, and accepted."""
     async with play(
@@ -219,20 +237,21 @@ async def test_a_refused_output(play: Play, dialect: str) -> None:
         )
 
 
-@BOTH
+@EACH
 async def test_the_context_is_too_long(play: Play, dialect: str) -> None:
     """C53: context_overflow; nothing is returned, nothing is asked again."""
-    line = {"status": 400, "code": "context_length_exceeded", "message": "Too long."}
+    text = TOO_LONG.get(dialect, "Too long.")
+    line = {"status": 400, "code": "context_length_exceeded", "message": text}
     async with play(dialect, line) as world:
         async with world.session() as session:
             result = await session.run("Go.")
-        assert (result.stop_reason, result.error) == (StopReason.CONTEXT_OVERFLOW, "Too long.")
+        assert (result.stop_reason, result.error) == (StopReason.CONTEXT_OVERFLOW, text)
         assert result.receipt is not None
         assert result.receipt.state is Fate.DELIVERED
         assert world.statuses == [400]
 
 
-@BOTH
+@EACH
 async def test_a_wrong_key(play: Play, dialect: str) -> None:
     """C50: what no asking will mend fails at once."""
     async with play(dialect, {"status": 401, "message": "Who are you?"}) as world:
@@ -242,7 +261,7 @@ async def test_a_wrong_key(play: Play, dialect: str) -> None:
         assert len(world.statuses) == 1
 
 
-@BOTH
+@EACH
 async def test_the_length_limit(play: Play, dialect: str) -> None:
     """R12: the call that was cut is not run, and answered; the turn goes on."""
     calls = [{"name": "ls", "id": "a"}, {"name": "ls", "id": "b", "arguments": {"path": "somewhere else"}}]
@@ -305,6 +324,7 @@ async def test_every_kind_of_call(play: Play, kind: CallKind) -> None:
         *(("openai_responses", kind) for kind in KINDS),
         ("openai_chat", CallKind.FUNCTION),
         ("openai_chat", CallKind.CUSTOM),
+        ("anthropic", CallKind.FUNCTION),
     ],
     ids=str,
 )
@@ -358,7 +378,7 @@ async def test_an_interrupt_while_text_streams() -> None:
     assert written(server.bodies[1]) == "Go. Half an  M And?"
 
 
-@BOTH
+@EACH
 async def test_typed_while_a_tool_runs(play: Play, dialect: str) -> None:
     """C2 and C3 in one conversation: steered, stopped, and gone on; every request is accepted."""
     slow, stuck = Gate("slow"), Gate("stuck")
@@ -376,7 +396,8 @@ async def test_typed_while_a_tool_runs(play: Play, dialect: str) -> None:
             await stuck.started.wait()
             await session.interrupt()
             result = await session.run("Three.")
-        rows = 5 if dialect == "openai_responses" else 4  # Chat has both calls in one message
+        # Chat has both calls in one message; Anthropic has what is between two answers in one, too.
+        rows = {"openai_responses": 5, "openai_chat": 4, "anthropic": 2}[dialect]
         assert (steered.request, steered.index) == (2, rows)
         assert result.text == "Done."
         assert world.statuses == [200, 200, 200]

@@ -1,7 +1,8 @@
 """Sessions on stage: tools that wait for a word, and what leaves in the notation of the specification.
 
 A body is written as ``U1 K(a) O(a: a!) A M U2``: messages and answers by their text, calls by their call id,
-outputs with what the model reads, the interruption note as M. Both dialects are written alike.
+outputs with what the model reads, the interruption note as M. All dialects are written alike; of Anthropic's
+other blocks there is the type, and of the provider's own calls S(id) and its result R(id).
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ def _row(row: Mapping[str, Any]) -> Iterable[str]:
         yield f"K({row.get('call_id') or row['id']})"
     elif row.get("role") == "tool":
         yield f"O({row['tool_call_id']}: {_text(row['content'])})"
+    elif kind == "message" and "tool_calls" not in row and _in_blocks(row["content"]):
+        for block in row["content"]:
+            yield _block(block)
     elif kind == "message":
         text = _text(row["content"])
         if text:
@@ -49,6 +53,30 @@ def _row(row: Mapping[str, Any]) -> Iterable[str]:
             yield f"K({call['id']})"
     else:
         yield kind
+
+
+def _in_blocks(content: object) -> bool:
+    """These are the content blocks of an Anthropic message."""
+    kinds = ("text", "thinking", "redacted_thinking", "tool_use", "tool_result", "server_tool_use")
+    return isinstance(content, list) and any(
+        block.get("type") in kinds or block.get("type", "").endswith("_tool_result") for block in content
+    )
+
+
+def _block(block: Mapping[str, Any]) -> str:
+    kind = block["type"]
+    match kind:
+        case "text":
+            return "M" if block["text"] in _NOTES else block["text"]
+        case "tool_use":
+            return f"K({block['id']})"
+        case "tool_result":
+            return f"O({block['tool_use_id']}: {_text(block['content'])})"
+        case "server_tool_use" | "mcp_tool_use":
+            return f"S({block['id']})"
+        case _ if kind.endswith("_tool_result"):
+            return f"R({block['tool_use_id']})"
+    return str(kind)
 
 
 def _said(row: Mapping[str, Any]) -> str:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from turnlock.errors import MissingExtra
 from turnlock.models.base import Model
 
-_CHOICES = "give 'openai:MODEL', 'openai-chat:MODEL', 'gemini:MODEL', 'demo', or an adapter"
+_CHOICES = (
+    "give 'openai:MODEL', 'openai-chat:MODEL', 'anthropic:MODEL', 'gemini:MODEL', 'demo', or an adapter"
+)
 
 
 def as_model(given: Model | str) -> Model:
@@ -30,7 +32,7 @@ def as_model(given: Model | str) -> Model:
 
 
 def resolve(name: str) -> Model:
-    """The adapter that a name stands for: ``openai:``, ``openai-chat:`` or ``gemini:MODEL``, or ``demo``.
+    """The adapter that a name stands for: ``PROVIDER:MODEL``, or ``demo``.
 
     Raises:
         ValueError: The name is not known; the text lists those that are.
@@ -58,6 +60,12 @@ def _chat(model: str) -> Model:
     return OpenAIChat(model)
 
 
+def _anthropic(model: str) -> Model:
+    from turnlock.models.anthropic import AnthropicMessages
+
+    return AnthropicMessages(model)
+
+
 def _gemini(model: str) -> Model:
     from turnlock.models.gemini import Gemini
 
@@ -73,6 +81,7 @@ def _demo(_model: str) -> Model:
 _PROVIDERS: dict[str, Callable[[str], Model]] = {
     "openai": _responses,
     "openai-chat": _chat,
+    "anthropic": _anthropic,
     "gemini": _gemini,
     "demo": _demo,
 }

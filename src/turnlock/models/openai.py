@@ -1,8 +1,6 @@
 """OpenAI Responses and Chat Completions, over the official ``AsyncOpenAI`` client, under trio.
 
-The bytes that leave are the bytes that were checked: they are posted as they are. The answer is read as plain
-data (``stream.py``), without passing through the SDK's types. The SDK's own retries are off (its default is
-2): every request that leaves is a dispatch of the table.
+How a request leaves is said in ``sdk.py``; this file owns what an answer says, and what an error means.
 """
 
 from __future__ import annotations
@@ -10,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import httpx2
 import openai
 from attrs import define, evolve, field
 from openai import AsyncOpenAI
@@ -19,11 +16,11 @@ from turnlock._secrets import hiding
 from turnlock.engine import Finish, Trouble
 from turnlock.errors import ModelError
 from turnlock.models.base import Request, Response, Sink, Usage
-from turnlock.models.stream import Answer, lost, read_answer, retry_after
+from turnlock.models.sdk import OverSDK
+from turnlock.models.stream import retry_after
 from turnlock.wire import Settings, ToolSpec
 from turnlock.wire.common.jsontext import mended
 
-_HEADERS = {"Content-Type": "application/json", "Accept": "text/event-stream"}
 _RETRY = frozenset({408, 409, 425, 429})
 _FATAL = frozenset({"insufficient_quota", "model_not_found", "invalid_api_key", "billing_hard_limit_reached"})
 _THE_BODY = frozenset({400, 413, 422})  # all others are about keys, rights, addresses, money
@@ -31,72 +28,23 @@ _SAYS_WHETHER_CUT = frozenset({"completed", "incomplete"})  # statuses of items
 
 
 @define(eq=False)
-class _OpenAI:
-    """What both APIs share.
+class _OpenAI(OverSDK[AsyncOpenAI]):
+    """What both APIs share; the key is that of ``OPENAI_API_KEY``.
 
-    Attributes:
-        name: The model, as the provider calls it.
-        options: What else goes into every body: ``temperature``, ``store``, ``reasoning``, …
-        client: The client; default: one of our own, with the key from ``OPENAI_API_KEY``.
-        owned: Closing the adapter closes the client.
+    ``options`` are ``temperature``, ``store``, ``reasoning``, …
     """
 
-    name: str
-    options: Mapping[str, Any] = field(factory=dict)
-    client: AsyncOpenAI | None = field(default=None, repr=False, kw_only=True)
-    owned: bool = field(default=False, kw_only=True)
+    status_error = openai.APIStatusError
+    connection_error = openai.APIConnectionError
+    sdk_error = (openai.OpenAIError,)
 
-    @property
-    def dialect(self) -> str:
-        """The wire format."""
-        raise NotImplementedError
+    def make_client(self) -> AsyncOpenAI:
+        """A client of our own."""
+        return AsyncOpenAI()
 
-    def settings(self, instructions: str, tools: Sequence[ToolSpec]) -> Settings:
-        """What is the same in every request of a session."""
-        return Settings(self.name, instructions, tuple(tools), self.options, stream=True)
-
-    async def aclose(self) -> None:
-        """Close the client, if it is our own."""
-        if self.owned and self.client is not None:
-            client, self.client = self.client, None
-            await client.close()
-
-    def _open_client(self) -> AsyncOpenAI:
-        if self.client is None:
-            try:
-                self.client = AsyncOpenAI()
-            except openai.OpenAIError as error:  # there is no key
-                raise ModelError(Trouble.FATAL, str(error)) from error
-            self.owned = True
-        return self.client
-
-    def _find_key(self) -> str:
-        key = None if self.client is None else self.client.api_key
-        return key if isinstance(key, str) else ""  # one that a function provides is known by its looks
-
-    async def _post(self, path: str, request: Request, answer: Answer) -> None:
-        """Send the request and hand on the events of the answer, until the stream ends.
-
-        Raises:
-            ModelError: There is no answer, or the stream broke off before the answer was whole.
-        """
-        streams = True  # a variable: the SDK's overload for the literal wants one of its own streams
-        try:
-            response = await self._open_client().post(
-                path,
-                cast_to=httpx2.Response,
-                content=request.body,
-                options={"headers": _HEADERS, "max_retries": 0},
-                stream=bool(streams),
-            )
-        except openai.APIStatusError as error:
-            raise _refusal(error) from error
-        except openai.APIConnectionError as error:
-            raise lost(error.__cause__ or error) from error
-        try:
-            await read_answer(response, answer)
-        finally:
-            await response.aclose()
+    def refusal(self, error: openai.APIStatusError) -> ModelError:
+        """What an HTTP status means for the turn."""
+        return _refusal(error)
 
 
 # ── Responses ───────────────────────────────────────────────────────────────────────────────────────
@@ -133,9 +81,9 @@ class OpenAIResponses(_OpenAI):
             ModelError: The response did not come to its end.
         """
         answer = _ResponsesAnswer(sink)
-        with hiding(self._find_key):
+        with hiding(self.find_key):
             try:
-                await self._post("/responses", request, answer)
+                await self.post("/responses", request, answer)
             finally:
                 answer.hand_on()
             if answer.end is None:
@@ -226,8 +174,8 @@ class OpenAIChat(_OpenAI):
             ModelError: The response did not come to its end.
         """
         answer = _ChatAnswer(sink)
-        with hiding(self._find_key):
-            await self._post("/chat/completions", request, answer)
+        with hiding(self.find_key):
+            await self.post("/chat/completions", request, answer)
             if answer.error is not None:
                 raise answer.error
         if answer.finish is None:

@@ -84,8 +84,8 @@ class Session:
         """Describe a session; it begins with its ``async with`` block.
 
         Args:
-            model: An adapter, or a name: ``"openai:gpt-5"``, ``"openai-chat:gpt-5"``, or ``"demo"``, which
-                plays a script and needs no key.
+            model: An adapter, or a name: ``"openai:gpt-5"``, ``"anthropic:claude-sonnet-4-5"``, …, or
+                ``"demo"``, which plays a script and needs no key.
             tools: Tools, or functions to make tools of.
             instructions: What the model is told before everything else.
             approve: Called with each call before it runs; answers ``Allow()`` or True, ``Deny(reason)`` or

@@ -340,7 +340,9 @@ KINDS = [
 SMALL: st.SearchStrategy[Any] = st.one_of(
     st.none(), st.booleans(), st.integers(), st.sampled_from(["", "a", "b"])
 )
-VALUES = st.recursive(SMALL, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=4)
+VALUES = st.recursive(
+    SMALL, lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(), inner)), max_leaves=4
+)
 ANY_BLOCK = st.fixed_dictionaries(
     {},
     optional={

@@ -22,7 +22,7 @@ _FOUND, _UNREADABLE = 1, 2
 _EVERY = 1000  # requests between two looks at the clock
 
 
-def _listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
     """Names, on lines that fit."""
     return fill(", ".join(names), 76, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
 
@@ -35,7 +35,7 @@ stood, by the rules of its dialect. A violation has the provider's literal text:
 
 \b
 Formats, told by what stands in the file:
-{_listed(FORMATS)}
+{listed(FORMATS)}
 
 "bodies" are request bodies: one, an array or a line each, bare or as {{"body", "dialect", "status"}}; also a
 bare list of messages, items or contents. What a body is written in is told by its shape; --dialect says it,
@@ -50,7 +50,7 @@ Examples:
 
 \b
 Dialects:
-{_listed(DIALECTS)}
+{listed(DIALECTS)}
 
 A warning is a rule that no source saw enforced everywhere; with nothing but warnings a file is clean.
 
@@ -74,7 +74,8 @@ def _explain(context: click.Context, _option: click.Parameter, name: str | None)
         context.exit()
 
 
-def _dialect(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
+def dialect_named(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
+    """The value of an option that names a dialect, with profiles."""
     if name is not None:
         try:
             walk(name, {})
@@ -87,7 +88,7 @@ def _dialect(_context: click.Context, _option: click.Parameter, name: str | None
 @click.argument(
     "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True)
 )
-@click.option("--dialect", callback=_dialect, metavar="NAME", help="Judge everything as this dialect.")
+@click.option("--dialect", callback=dialect_named, metavar="NAME", help="Judge everything as this dialect.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
 @click.option(
     "--explain",
