@@ -10,12 +10,11 @@ from textwrap import fill
 
 import click
 
-from turnlock.cli.lint.explain import explain
 from turnlock.cli.lint.files import files
 from turnlock.cli.lint.findings import look
 from turnlock.cli.lint.report import Report, summary
 from turnlock.cli.screen import Progress, few_collections
-from turnlock.reports import FORMATS
+from turnlock.reports import FORMATS, explained, rulebook
 from turnlock.wire import DIALECTS, Severity, walk
 
 _FOUND, _UNREADABLE = 1, 2
@@ -68,9 +67,15 @@ Exit codes:
 def _explain(context: click.Context, _option: click.Parameter, name: str | None) -> None:
     if name is not None:
         try:
-            click.echo(explain(name))
+            click.echo(explained(name))
         except ValueError as error:
             raise click.BadParameter(str(error)) from error
+        context.exit()
+
+
+def _rulebook(context: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001  # click's
+    if wanted:
+        click.echo(rulebook(), nl=False)
         context.exit()
 
 
@@ -97,6 +102,14 @@ def dialect_named(_context: click.Context, _option: click.Parameter, name: str |
     callback=_explain,
     metavar="RULE",
     help="Tell a rule: what it asks, its text, its evidence.",
+)
+@click.option(
+    "--rulebook",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_rulebook,
+    help="Tell every rule, as a page in Markdown.",
 )
 def lint(paths: Sequence[Path], dialect: str | None, *, as_json: bool) -> None:
     """Look at everything, tell what is wrong, and say by the exit code whether something is."""

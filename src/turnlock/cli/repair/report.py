@@ -11,7 +11,7 @@ from typing import Any
 import click
 from attrs import define, field
 
-from turnlock.cli.lint.explain import advice, rule_of
+from turnlock.cli.lint.explain import rule_of
 from turnlock.cli.lint.findings import UNREADABLE
 from turnlock.cli.lint.rows import in_a_line
 from turnlock.cli.repair.mending import Mended
@@ -94,7 +94,7 @@ class Report:
                 yield f"    set aside: {self._shown(change.set_aside)}"
         for found in done.left:
             yield f"  left {found.at or 'the body'}: error[{found.rule}] {found.message}"
-            yield f"    help: {advice(rule_of(done.dialect, found.rule))}"
+            yield f"    help: {rule_of(done.dialect, found.rule).fix}"
 
     def _shown(self, aside: object) -> str:
         whole = _line(aside)
