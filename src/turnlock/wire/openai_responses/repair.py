@@ -32,7 +32,7 @@ class ResponsesRepairer(Repairer):
     adjacent: ClassVar[bool] = False
 
     def pieces(self, rows: Sequence[Any]) -> list[Piece]:
-        """Every row is one. What answers a hosted call is the provider's, unless one of ours has its id too."""
+        """Every row is one. What answers a hosted call is the provider's, unless one of ours has its id."""
         pieces = [_piece(at, row) for at, row in enumerate(rows)]
         ours = {piece.label for piece in pieces if piece.sort is Sort.CALL}
         hosted = {_label(piece.raw, CALL_ID) for piece in pieces if piece.sort is Sort.SERVER} - ours - {""}
