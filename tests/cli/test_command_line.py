@@ -14,7 +14,7 @@ from support import commands
 from turnlock.cli import main, needs
 from turnlock.cli.exits import Unusable
 
-COMMANDS = ("demo", "diagram", "explore", "fuzz", "lint", "provider")
+COMMANDS = ("demo", "diagram", "explore", "fuzz", "lint", "provider", "repair")
 
 WITHOUT = """
 import runpy, sys
@@ -76,7 +76,7 @@ def test_version() -> None:
     [
         (
             ("frobnicate",),
-            "No such command 'frobnicate'. There are: demo, diagram, explore, fuzz, lint, provider.",
+            "No such command 'frobnicate'. There are: demo, diagram, explore, fuzz, lint, provider, repair.",
         ),
         (("--frobnicate",), "No such option"),
         (("demo", "--frobnicate"), "No such option"),

@@ -83,7 +83,7 @@ def test_people_are_told_once_with_what_stands_around(tmp_path: Path) -> None:
     ]
     assert lines[7].startswith("  = rule: Each function_call has one output")
     assert lines[8] == f"  = note: it was refused with 400: {LITERAL}"
-    assert lines[9].startswith("  = help: Give each call exactly one output")
+    assert lines[9].startswith("  = help: Add one function_call_output")
     assert lines[10] == "  = also in request 3"
     assert lines[-1] == "4 requests in 1 file: 2 errors."
 
@@ -210,7 +210,7 @@ def test_a_rule_is_explained() -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     assert "No tool output found for {label} {call_id}." in result.stdout
     assert "trae-agent#245" in result.stdout
-    assert "What to do: Give each call exactly one output" in result.stdout
+    assert "What to do: Add one function_call_output" in result.stdout
     unknown = lint("--explain", "RESP-CALL-NO-OUT")
     assert unknown.exit_code == 2
     assert "there is no rule 'RESP-CALL-NO-OUT'; there are: RESP-CALL-NO-OUTPUT" in unknown.stderr

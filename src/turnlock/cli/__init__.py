@@ -13,8 +13,9 @@ stderr. Commands are imported when they are called, so that ``turnlock --help`` 
     diagram.py   pictures of the tables
     explore.py   every interleaving of small worlds
     lint/        what a provider would refuse, in files
+    repair/      the same, mended
     fuzz/        random stories played to somebody's agent
-    screen.py    progress, and numbers in words
+    screen.py    progress, numbers in words, files in one step
     exits.py     Ctrl-C, closed pipes, full disks
 """
 
@@ -36,6 +37,7 @@ _COMMANDS = {
     "fuzz": "Random stories played to your agent, until one breaks a rule.",
     "lint": "What a provider would refuse, in captured requests and recorded sessions.",
     "provider": "A provider that refuses what real ones refuse, for agents in any language.",
+    "repair": "Close what is open in captured requests and recorded sessions.",
 }
 
 

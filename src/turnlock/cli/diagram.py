@@ -6,9 +6,7 @@ It owns files and exit codes; what a picture is made of stands in ``turnlock.dia
 from __future__ import annotations
 
 import difflib
-import os
 import shlex
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +15,7 @@ import click
 from attrs import frozen
 from click.core import ParameterSource
 
+from turnlock.cli.screen import in_one_step
 from turnlock.diagrams import Format, MarkerError, Subject, files, markers, render
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
@@ -177,17 +176,9 @@ def _write(paths: Sequence[Path]) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Put the text in place in one step: whoever reads sees the old file or the new one."""
-    target = path.resolve()  # a link stays a link
-    target.parent.mkdir(parents=True, exist_ok=True)
-    new = target.with_name(f".{target.name}.{os.getpid()}.new")
-    try:
-        new.write_bytes(text.encode())
-        if target.exists():
-            shutil.copymode(target, new)
-        new.replace(target)
-    finally:
-        new.unlink(missing_ok=True)
+    path.resolve().parent.mkdir(parents=True, exist_ok=True)
+    with in_one_step(path) as stream:
+        stream.write(text.encode())
 
 
 def _check(paths: Sequence[Path]) -> None:

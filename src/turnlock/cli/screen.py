@@ -1,15 +1,18 @@
-"""What several commands do in the same way: how far they are, how many of something there are, long work.
+"""What several commands do alike: how far they are, how many of something, long work, files in one step.
 
-Owns the one line on a terminal that comes and goes. It must not know what a command counts.
+Owns the one line on a terminal that comes and goes. It must not know what a command counts or writes.
 """
 
 from __future__ import annotations
 
 import gc
+import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Self
+from pathlib import Path
+from typing import BinaryIO, Self
 
 from attrs import define, field
 from rich.console import Console
@@ -68,3 +71,37 @@ def counted(number: int, what: str) -> str:
     """So many of something: ``1 story``, ``1,200 stories``."""
     many = what[:-1] + "ies" if what.endswith("y") else what + "s"
     return f"{number:,} {what if number == 1 else many}"
+
+
+@contextmanager
+def in_one_step(path: Path) -> Iterator[BinaryIO]:
+    """Write to a file beside it that takes its place at the end: nobody ever sees half of it.
+
+    When the block fails, nothing has changed. A link stays a link, and what is no regular file (a pipe, a
+    device) is written as it is.
+
+    Raises:
+        OSError: It cannot be written there.
+    """
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        with target.open("wb") as stream:
+            yield stream
+        return
+    new = target.with_name(f".{target.name}.{os.getpid()}.new")
+    opened = _opened(new, path)
+    try:
+        with opened as stream:
+            yield stream
+        if target.exists():
+            shutil.copymode(target, new)
+        new.replace(target)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _opened(new: Path, path: Path) -> BinaryIO:
+    try:
+        return new.open("wb")
+    except OSError as error:  # say the name that was given
+        raise type(error)(error.errno, error.strerror, str(path)) from error

@@ -2,7 +2,8 @@
 
 Layout:
 
-    readers/    recorded sessions and bodies → the requests that they hold or imply
+    readers/     recorded sessions and bodies → the requests that they hold or imply
+    rulebook.py  every rule of the wire in words
 
 The room reads files and writes none. It judges nothing: rules stand in ``turnlock.wire``.
 """
@@ -16,3 +17,4 @@ from turnlock.reports.readers import (
     detect as detect,
     open_recording as open_recording,
 )
+from turnlock.reports.rulebook import explained as explained, rulebook as rulebook

@@ -14,16 +14,27 @@ from typing import Any, Protocol
 from attrs import field, frozen
 
 from turnlock.wire import anthropic, bedrock, gemini, mistral, openai_chat, openai_responses
-from turnlock.wire.anthropic.rules import RULES as ANTHROPIC_RULES
-from turnlock.wire.bedrock.rules import RULES as BEDROCK_RULES, UNMIXED_ASSISTANT, UNMIXED_USER
+from turnlock.wire.anthropic.rules import NOTES as ANTHROPIC_NOTES, RULES as ANTHROPIC_RULES
+from turnlock.wire.anthropic.servers import is_in_blocks
+from turnlock.wire.bedrock.rules import (
+    NOTES as BEDROCK_NOTES,
+    RULES as BEDROCK_RULES,
+    UNMIXED_ASSISTANT,
+    UNMIXED_USER,
+)
 from turnlock.wire.common.encoding import Encoder
 from turnlock.wire.common.history import History
 from turnlock.wire.common.request import Decoded
 from turnlock.wire.common.rules import UNREADABLE, Rule, Violation
 from turnlock.wire.common.walk import Growing, Walk, body_of, walk_all
-from turnlock.wire.gemini.rules import RULES as GEMINI_RULES
+from turnlock.wire.gemini.rules import NOTES as GEMINI_NOTES, RULES as GEMINI_RULES
 from turnlock.wire.mistral.rules import COMMON, HOSTED, RULES as MISTRAL_RULES, V3, V13
-from turnlock.wire.openai_responses.rules import DEEPSEEK_RULES, RULES as RESPONSES_RULES
+from turnlock.wire.openai_chat.rules import NOTES as CHAT_NOTES
+from turnlock.wire.openai_responses.rules import (
+    DEEPSEEK_RULES,
+    NOTES as RESPONSES_NOTES,
+    RULES as RESPONSES_RULES,
+)
 from turnlock.wire.repair.pieces import Repaired
 from turnlock.wire.repair.repairer import Repairer, repair_body
 
@@ -59,15 +70,32 @@ class _Dialect:
         decode: Reads what a provider completed of an answer.
         read: Reads a whole body.
         repairer: Makes the means of repair for a body: profiles and open calls in.
+        in_blocks: What reads and repairs a body in Anthropic's format, where the server takes that too.
     """
 
     rules: tuple[Rule, ...]
     walk: _Start
     profiles: frozenset[str] = field(default=frozenset(), kw_only=True)
-    encoder: Callable[[frozenset[str]], Encoder] | None = field(default=None, kw_only=True)
-    decode: _Decode | None = field(default=None, kw_only=True)
-    read: Callable[[Mapping[str, Any]], History] | None = field(default=None, kw_only=True)
-    repairer: Callable[[frozenset[str], frozenset[str]], Repairer] | None = field(default=None, kw_only=True)
+    encoder: Callable[[frozenset[str]], Encoder] = field(kw_only=True)
+    decode: _Decode = field(kw_only=True)
+    read: Callable[[Mapping[str, Any]], History] = field(kw_only=True)
+    repairer: Callable[[frozenset[str], frozenset[str]], Repairer] = field(kw_only=True)
+    in_blocks: _Dialect | None = field(default=None, kw_only=True)
+
+    def of(self, body: Mapping[str, Any]) -> _Dialect:
+        """The row for the format that a body is in."""
+        return self.in_blocks if self.in_blocks is not None and is_in_blocks(body) else self
+
+
+_ANTHROPIC = _Dialect(
+    ANTHROPIC_RULES,
+    anthropic.AnthropicWalk,
+    profiles=frozenset({"4.6", "tools_required"}),
+    encoder=anthropic.AnthropicEncoder,
+    decode=anthropic.decode_anthropic,
+    read=anthropic.read_anthropic,
+    repairer=anthropic.AnthropicRepairer,
+)
 
 
 def _chat(server: openai_chat.Server) -> _Dialect:
@@ -80,6 +108,7 @@ def _chat(server: openai_chat.Server) -> _Dialect:
         decode=partial(openai_chat.decode_chat, dialect=server.name),
         read=partial(openai_chat.read_chat, dialect=server.name),
         repairer=partial(openai_chat.ChatRepairer, server=server),
+        in_blocks=_ANTHROPIC if server.blocks else None,
     )
 
 
@@ -113,15 +142,7 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             read=mistral.read_mistral,
             repairer=mistral.MistralRepairer,
         ),
-        "anthropic": _Dialect(
-            ANTHROPIC_RULES,
-            anthropic.AnthropicWalk,
-            profiles=frozenset({"4.6", "tools_required"}),
-            encoder=anthropic.AnthropicEncoder,
-            decode=anthropic.decode_anthropic,
-            read=anthropic.read_anthropic,
-            repairer=anthropic.AnthropicRepairer,
-        ),
+        "anthropic": _ANTHROPIC,
         "deepseek_responses": _Dialect(
             DEEPSEEK_RULES,
             openai_responses.DeepSeekWalk,
@@ -148,6 +169,23 @@ DIALECTS: tuple[str, ...] = tuple(_DIALECTS)
 
 RULES: Mapping[str, tuple[Rule, ...]] = MappingProxyType({name: row.rules for name, row in _DIALECTS.items()})
 """The rules that ``check`` looks for, by dialect."""
+
+NOTES: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
+    {
+        "openai_responses": RESPONSES_NOTES,
+        "openai_chat": CHAT_NOTES,
+        "anthropic": ANTHROPIC_NOTES,
+        "gemini": GEMINI_NOTES,
+        "bedrock_converse": BEDROCK_NOTES,
+    }
+)
+"""What ``check`` does not look for, by dialect: shapes that are accepted, which have no text, and refusals
+that no body shows."""
+
+PROFILES: Mapping[str, frozenset[str]] = MappingProxyType(
+    {name: row.profiles for name, row in _DIALECTS.items()}
+)
+"""What may stand behind a ``+``, by dialect."""
 
 
 def check(
@@ -205,10 +243,7 @@ def encoder(dialect: str) -> Encoder:
     Raises:
         ValueError: There is no such dialect.
     """
-    make = _known(dialect).encoder
-    if make is None:
-        raise ValueError(f"nothing writes {dialect!r} yet")
-    return make(_profiles(dialect))
+    return _known(dialect).encoder(_profiles(dialect))
 
 
 def decode(
@@ -237,10 +272,7 @@ def decode(
     Raises:
         ValueError: There is no such dialect.
     """
-    read = _known(dialect).decode
-    if read is None:
-        raise ValueError(f"nothing reads {dialect!r} yet")
-    return read(raw, request=request, model=model, next_ordinal=next_ordinal, cut=cut)
+    return _known(dialect).decode(raw, request=request, model=model, next_ordinal=next_ordinal, cut=cut)
 
 
 def read(body: Mapping[str, Any] | bytes | str, dialect: str) -> History:
@@ -253,9 +285,7 @@ def read(body: Mapping[str, Any] | bytes | str, dialect: str) -> History:
     value, problem = body_of(body)
     if problem:
         raise ValueError(f"the body cannot be read: {problem}")
-    if known.read is None:
-        raise ValueError(f"nothing reads bodies of {dialect!r} yet")
-    return known.read(value)
+    return known.of(value).read(value)
 
 
 def repair(body: Mapping[str, Any] | bytes | str, dialect: str, open_calls: Collection[str] = ()) -> Repaired:
@@ -275,10 +305,8 @@ def repair(body: Mapping[str, Any] | bytes | str, dialect: str, open_calls: Coll
     value, problem = body_of(body)
     if problem:
         raise ValueError(f"the body cannot be repaired: {problem}")
-    if known.repairer is None:
-        raise ValueError(f"nothing repairs {dialect!r} yet")
     given = body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else None
-    means = known.repairer(_profiles(dialect), frozenset(open_calls))
+    means = known.of(value).repairer(_profiles(dialect), frozenset(open_calls))
     return repair_body(value, given, means, lambda mended: check(mended, dialect, open_calls))
 
 

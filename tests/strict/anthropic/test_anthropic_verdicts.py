@@ -108,17 +108,31 @@ def test_calls_and_results_stand_with_their_own_role() -> None:
     ],
 )
 def test_nobody_speaks_while_a_server_tool_is_under_way(call: Block, tool: str, result_type: str) -> None:
-    """Results alone may follow, over several turns; the user's text waits for its result (C45).
+    """Results alone may follow; the user's text waits for its result, and so does a further answer (C45).
 
     ANT-SERVER-UNPAIRED.
     """
-    assert rule(GO, assistant(call, use()), user(result())) is None
-    later = [assistant(use("b")), user(result("b"))]
-    assert rule(GO, assistant(call, use()), user(result()), *later) is None
-    found = verdict(GO, assistant(call, use()), user(result()), *later, GO)
     why = f"`{tool}` tool use with id `srvtoolu_1` was found without a corresponding `{result_type}` block"
-    assert found == ("ANT-SERVER-UNPAIRED", f"messages.1: {why}")
+    pending = [GO, assistant(call, use()), user(result())]
+    assert rule(*pending) is None
+    assert verdict(*pending, GO) == ("ANT-SERVER-UNPAIRED", f"messages.1: {why}")
+    assert rule(*pending, assistant(use("b")), user(result("b"))) == "ANT-SERVER-UNPAIRED"
     assert rule(GO, assistant(text(), call), GO) == "ANT-SERVER-UNPAIRED"
+
+
+def test_code_that_calls_tools_takes_several_rounds() -> None:
+    """It is under way until it has called them all: its calls say who called (ANT-SERVER-UNPAIRED).
+
+    Documented for programmatic tool calling.
+    """
+    code = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "code_execution", "input": {}}
+    caller = {"type": "code_execution_20260120", "tool_id": "srvtoolu_1"}
+    history = [GO, assistant(code, use("a", caller=caller)), user(result("a"))]
+    history += [assistant(use("b", caller=caller)), user(result("b"))]
+    assert rule(*history) is None
+    assert rule(*history[:3], assistant(use("b", caller={"type": "direct"})), user(result("b"))) is None
+    direct = [GO, assistant(code, use("a", caller={"type": "direct"})), *history[2:3]]
+    assert rule(*direct, assistant(use("b")), user(result("b"))) == "ANT-SERVER-UNPAIRED"
 
 
 def test_a_result_that_comes_late_resolves_its_call() -> None:

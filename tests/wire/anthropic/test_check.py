@@ -281,17 +281,17 @@ def test_deltas_are_no_content(kind: str) -> None:
 
 
 def test_tools_are_defined_where_calls_stand() -> None:
-    """ANT-TOOLS-DEFINED: once per body; an error where the server is known to ask it."""
+    """ANT-TOOLS-DEFINED: once per body, where the server is known to ask it; silent elsewhere."""
+    asked = "anthropic+tools_required"
     rows = (GO, says(use("a")), user(result("a")))
-    (found,) = find(*rows, tools=[])
+    (found,) = find(*rows, tools=None, dialect=asked)
     assert (found.rule, found.severity, found.at) == (
         "ANT-TOOLS-DEFINED",
-        Severity.WARNING,
+        Severity.ERROR,
         "/messages/1/content/0",
     )
-    (found,) = find(*rows, tools=None, dialect="anthropic+tools_required")
-    assert found.severity is Severity.ERROR
-    assert rules(GO, says(SEARCH, FOUND), GO, tools=[]) == []
+    assert find(*rows, tools=[]) == []
+    assert find(GO, says(SEARCH, FOUND), GO, tools=[], dialect=asked) == []
 
 
 @pytest.mark.parametrize("content", ["", [], None, [text("")]])
@@ -340,7 +340,9 @@ KINDS = [
 SMALL: st.SearchStrategy[Any] = st.one_of(
     st.none(), st.booleans(), st.integers(), st.sampled_from(["", "a", "b"])
 )
-VALUES = st.recursive(SMALL, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=4)
+VALUES = st.recursive(
+    SMALL, lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(), inner)), max_leaves=4
+)
 ANY_BLOCK = st.fixed_dictionaries(
     {},
     optional={
@@ -378,3 +380,23 @@ def test_a_walk_answers_as_the_check_of_each_prefix(rows: list[Any], envelope: A
     for length in range(len(rows) + 1):
         assert going.verdict() == check({**envelope, "messages": rows[:length]}, dialect)
         going.feed(rows[length : length + 1])
+
+
+def test_code_that_calls_our_tools_may_need_several_rounds() -> None:
+    """ANT-SERVER-UNPAIRED: the provider's code names itself as caller; its result comes in the end."""
+
+    def calls(call_id: str) -> dict[str, Any]:
+        caller = {"type": "code_execution_20250825", "tool_id": "srvtoolu_1"}
+        return {"type": "tool_use", "id": call_id, "name": "f", "input": {}, "caller": caller}
+
+    code = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "code_execution", "input": {}}
+    rounds = [
+        {"role": "user", "content": "go"},
+        {"role": "assistant", "content": [code, calls("a")]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "1"}]},
+        {"role": "assistant", "content": [calls("b")]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "b", "content": "2"}]},
+    ]
+    assert check({"messages": rounds}, "anthropic") == ()
+    stranded = [*rounds, {"role": "user", "content": "and now?"}]
+    assert [each.rule for each in check({"messages": stranded}, "anthropic")] == ["ANT-SERVER-UNPAIRED"]

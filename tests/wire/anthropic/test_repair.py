@@ -93,6 +93,17 @@ def test_a_call_without_an_output_gets_one_that_says_so() -> None:
     ]
 
 
+def test_messages_stay_apart_that_were() -> None:
+    """R16: a new result joins the last ones, unless that would cost a field of their message."""
+    asks = says(use("a"), use("b"), use("c"))
+    assert mend(GO, asks, user(result("a")), user(result("b")))[2:] == [
+        user(result("a")),
+        user(result("b"), lost("c")),
+    ]
+    marked = {**user(result("a"), result("b")), "x": 1}
+    assert mend(GO, asks, marked)[2:] == [marked, user(lost("c"))]
+
+
 def test_an_output_that_stands_too_late_is_moved() -> None:
     """C39, ANT-RESULT-FIRST: also within its message; the user's words stand behind it."""
     assert mend(GO, says(use("a")), user(text(), result("a"))) == [

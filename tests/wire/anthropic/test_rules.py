@@ -21,7 +21,7 @@ DATA = HERE.parents[1] / "data"
 WHOLE = HERE.parents[4] / "shared" / "wire" / "recorded_requests.jsonl"
 TABLE = json.loads((DATA / "wire_rules_anthropic.json").read_text("utf-8"))["rules"]
 BY_ID = {entry["id"]: entry for entry in TABLE}
-NO_TOOLS = "ANT-TOOLS-DEFINED"
+PROFILES = {"ANT-TOOLS-DEFINED": "tools_required"}
 UNSEEN = {entry["id"] for entry in TABLE if entry["severity"] == "runtime-only"}
 
 OTHER_WORDS = {
@@ -42,13 +42,12 @@ def literal(entry: Mapping[str, Any]) -> str:
 
 
 def find(entry: Mapping[str, Any], example: str) -> list[Violation]:
-    """What is found in an example, but for the tools that the examples of other rules leave out."""
+    """What is found in an example, in the profile of its rule."""
     body = entry[example]
     if entry["provider"] == "minimax":
         return list(walk_all(AnthropicWalk(body, server=MINIMAX), body))
-    profile = f"+{entry['profile']}" if "profile" in entry else ""
-    found = check(body, f"anthropic{profile}")
-    return [each for each in found if entry["id"] == NO_TOOLS or each.rule != NO_TOOLS]
+    profile = PROFILES.get(entry["id"]) or entry.get("profile")
+    return list(check(body, f"anthropic+{profile}" if profile else "anthropic"))
 
 
 @pytest.mark.parametrize("entry", TABLE, ids=lambda entry: entry["id"])
@@ -66,7 +65,7 @@ def test_an_invalid_example_is_flagged_in_the_providers_words(entry: dict[str, A
     """Every rule's invalid example is flagged with its id and the literal text, as badly as it is known."""
     first = next(each for each in find(entry, "invalid_example") if each.rule == entry["id"])
     assert re.fullmatch(literal(entry), first.message)
-    warns = entry["severity"] == "warn" or entry["id"] == NO_TOOLS
+    warns = entry["severity"] == "warn"
     assert first.severity is (Severity.WARNING if warns else Severity.ERROR)
 
 
@@ -75,7 +74,7 @@ def test_what_does_not_hold_here_is_not_flagged(rule_id: str) -> None:
     """Out of its profile or condition a rule is silent, and so is one that a body alone cannot break."""
     body = dict(BY_ID[rule_id]["invalid_example"])
     body.pop("thinking", None)
-    assert [each.rule for each in check(body, "anthropic") if each.rule != NO_TOOLS] == []
+    assert [each.rule for each in check(body, "anthropic")] == []
 
 
 def test_our_rules_are_the_shared_tables() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 
 from support.histories import CHATS, SERVERS, histories
 from turnlock.engine.outcome import LOST
-from turnlock.wire import Settings, check, encoder, repair
+from turnlock.wire import Settings, check, encoder, read, repair
 from turnlock.wire.repair import Repaired
 
 U = {"role": "user", "content": "hi"}
@@ -135,6 +135,23 @@ def test_broken_arguments_are_sent_as_none() -> None:
     done = mend("minimax", U, asks("a", arguments='{"a":'), says("a"))
     assert done.value["messages"][1] == asks("a")
     assert [change.set_aside for change in done.changes] == ['{"a":']
+
+
+def test_a_body_in_blocks_is_mended_as_one() -> None:
+    """MINIMAX-FOLLOW: the same server's other format; what was said beside a result gets its own message."""
+    use = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
+    result = {"type": "tool_result", "tool_use_id": "a", "content": "ok"}
+    asked = {"role": "assistant", "content": [use]}
+    assert rows("minimax", U, asked, {"role": "user", "content": [result]}, U)[1]["content"] == [use]
+    closed = rows("minimax", U, asked, U)
+    assert closed[2]["content"][0]["content"] == LOST_TEXT
+    text = {"type": "text", "text": "and now?"}
+    apart = rows("minimax", U, asked, {"role": "user", "content": [result, text]})
+    assert [row["content"] for row in apart[2:]] == [[result], [text]]
+    assert [type(item).__name__ for item in read({"messages": [U, asked]}, "minimax").items] == [
+        "Message",
+        "Call",
+    ]
 
 
 @pytest.mark.parametrize(("dialect", "said"), [("deepseek_chat", ""), ("moonshot", " ")])

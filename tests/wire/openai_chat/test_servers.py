@@ -279,6 +279,25 @@ def test_a_template_is_written_to_in_turns() -> None:
     assert encoded.positions == (2, 4, 5, 5, 6, 7, 9, 9, 10)
 
 
+def test_a_block_that_grows_is_written_as_if_at_once() -> None:
+    """R10, TEMPLATE-ALTERNATE: whose turn it was before the block is remembered, not who spoke last in it."""
+    items: list[Item] = [
+        ASKED,
+        Call(1, "a", "f", "{}", 1),
+        Output(1, DONE),
+        Message("2", "x"),
+        Message("3", "y"),
+    ]
+    grown, fresh = encoder(ALTERNATE), encoder(ALTERNATE)
+    grown.encode(items, 4, Settings("m"))
+    assert grown.encode(items, 5, Settings("m")) == fresh.encode(items, 5, Settings("m"))
+    items[0:1] = [Text("hi", 0), ASKED]
+    grown.encode(items, 1, Settings("m"))
+    grown.encode(items, 2, Settings("m"))
+    assert grown.encode(items, 1, Settings("m")) == encoder(ALTERNATE).encode(items, 1, Settings("m"))
+    assert grown.encode(items, 6, Settings("m")) == encoder(ALTERNATE).encode(items, 6, Settings("m"))
+
+
 @pytest.mark.parametrize("dialect", [name for name in SERVERS if name.partition("+")[0] in CHATS])
 @given(data=st.data())
 def test_what_was_refused_leaves_no_turn_behind(dialect: str, data: st.DataObject) -> None:

@@ -238,3 +238,11 @@ def test_a_stored_item_without_its_reasoning_loses_its_id() -> None:
     body = {"input": [U, K(id="fc_1"), out()]}
     assert repair(body, RESPONSES).value is body
     assert repair(body, f"{RESPONSES}+stored").value["input"] == [U, K(), out()]
+
+
+def test_the_output_of_a_hosted_call_is_the_providers() -> None:
+    """R21: it is no orphan, and stays; one of ours with the same id is still paired."""
+    hosted = K("a", "shell_call", action={"commands": []}, environment={"type": "container_reference"})
+    answer = {"type": "shell_call_output", "call_id": "a", "output": []}
+    assert mended(RESPONSES, U, hosted, answer)[1] == []
+    assert mended(RESPONSES, U, hosted, answer, K("b"), U)[0].endswith("K(b) O(b)* U")

@@ -5,7 +5,7 @@ files.py     the files that a path means
 findings.py  a file → what is wrong in each of its requests
 report.py    the same for people, each violation once
 rows.py      a message, an item or a content in one line
-explain.py   a rule in full, and what to do when it is broken
+explain.py   the rule that a violation names
 """
 
 from turnlock.cli.lint.command import lint as lint

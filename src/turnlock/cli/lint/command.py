@@ -10,19 +10,18 @@ from textwrap import fill
 
 import click
 
-from turnlock.cli.lint.explain import explain
 from turnlock.cli.lint.files import files
 from turnlock.cli.lint.findings import look
 from turnlock.cli.lint.report import Report, summary
 from turnlock.cli.screen import Progress, few_collections
-from turnlock.reports import FORMATS
+from turnlock.reports import FORMATS, explained, rulebook
 from turnlock.wire import DIALECTS, Severity, walk
 
 _FOUND, _UNREADABLE = 1, 2
 _EVERY = 1000  # requests between two looks at the clock
 
 
-def _listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
     """Names, on lines that fit."""
     return fill(", ".join(names), 76, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
 
@@ -35,7 +34,7 @@ stood, by the rules of its dialect. A violation has the provider's literal text:
 
 \b
 Formats, told by what stands in the file:
-{_listed(FORMATS)}
+{listed(FORMATS)}
 
 "bodies" are request bodies: one, an array or a line each, bare or as {{"body", "dialect", "status"}}; also a
 bare list of messages, items or contents. What a body is written in is told by its shape; --dialect says it,
@@ -50,7 +49,7 @@ Examples:
 
 \b
 Dialects:
-{_listed(DIALECTS)}
+{listed(DIALECTS)}
 
 A warning is a rule that no source saw enforced everywhere; with nothing but warnings a file is clean.
 
@@ -68,13 +67,20 @@ Exit codes:
 def _explain(context: click.Context, _option: click.Parameter, name: str | None) -> None:
     if name is not None:
         try:
-            click.echo(explain(name))
+            click.echo(explained(name))
         except ValueError as error:
             raise click.BadParameter(str(error)) from error
         context.exit()
 
 
-def _dialect(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
+def _rulebook(context: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001  # click's
+    if wanted:
+        click.echo(rulebook(), nl=False)
+        context.exit()
+
+
+def dialect_named(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
+    """The value of an option that names a dialect, with profiles."""
     if name is not None:
         try:
             walk(name, {})
@@ -87,7 +93,7 @@ def _dialect(_context: click.Context, _option: click.Parameter, name: str | None
 @click.argument(
     "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True)
 )
-@click.option("--dialect", callback=_dialect, metavar="NAME", help="Judge everything as this dialect.")
+@click.option("--dialect", callback=dialect_named, metavar="NAME", help="Judge everything as this dialect.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
 @click.option(
     "--explain",
@@ -96,6 +102,14 @@ def _dialect(_context: click.Context, _option: click.Parameter, name: str | None
     callback=_explain,
     metavar="RULE",
     help="Tell a rule: what it asks, its text, its evidence.",
+)
+@click.option(
+    "--rulebook",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_rulebook,
+    help="Tell every rule, as a page in Markdown.",
 )
 def lint(paths: Sequence[Path], dialect: str | None, *, as_json: bool) -> None:
     """Look at everything, tell what is wrong, and say by the exit code whether something is."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from attrs import define, field, frozen
@@ -19,9 +18,6 @@ from turnlock.wire import Severity, Violation, Walk, check, walk
 UNREADABLE = "UNREADABLE"
 _NOT_JUDGED = frozenset({"instructions", "model"})
 """Fields of a body that change within a session and that no rule asks about."""
-
-_SENT: Mapping[str, Any] = MappingProxyType({"tools": ("…",), "toolConfig": {"tools": ("…",)}})
-"""What a session does not write down and every agent sends: that it lacks is no violation."""
 
 
 @frozen
@@ -110,9 +106,7 @@ class _Judge:
         try:
             if not request.key:
                 return check(request.body(), request.dialect, request.open_calls)
-            walk = self._goes_on(
-                request, {**_SENT, **request.envelope} if request.partial else request.envelope
-            )
+            walk = self._goes_on(request, request.judged)
         except ValueError as error:  # the file names a dialect that there is not
             return (_unreadable(str(error)),)
         walk.feed(request.rows[walk.rows : request.length])

@@ -9,7 +9,7 @@ from attrs import define, field
 from rich.console import Console
 from rich.text import Text
 
-from turnlock.cli.lint.explain import advice, rule_of
+from turnlock.cli.lint.explain import rule_of
 from turnlock.cli.lint.findings import Finding
 from turnlock.cli.lint.rows import in_a_line
 from turnlock.cli.screen import counted
@@ -85,7 +85,7 @@ def _lines(told: _Told) -> Iterator[Text]:
     elif verdict is not None:
         became = "not answered" if verdict.status is None else f"refused with {verdict.status}"
         yield Text.assemble(("  = note: ", "blue"), f"it was {became}: {_cut(verdict.error, 300)}")
-    yield Text.assemble(("  = help: ", "blue"), advice(rule))
+    yield Text.assemble(("  = help: ", "blue"), rule.fix)
     if told.requests[1:]:
         yield Text.assemble(("  = also in ", "blue"), _also(told.requests[1:]))
 

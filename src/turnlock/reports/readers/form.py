@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from attrs import define, field, frozen
@@ -44,6 +45,9 @@ class Verdict:
 
 ANSWERED = Verdict(accepted=True)
 
+_SENT: Mapping[str, Any] = MappingProxyType({"tools": ("…",), "toolConfig": {"tools": ("…",)}})
+"""What a session does not write down and every agent sends: that it lacks is no violation."""
+
 
 @value
 class Implied:
@@ -78,6 +82,11 @@ class Implied:
     key: str
     open_calls: Collection[str] = ()
     partial: bool = False
+
+    @property
+    def judged(self) -> Mapping[str, Any]:
+        """The envelope, and where it is partial what was surely sent beside it."""
+        return {**_SENT, **self.envelope} if self.partial else self.envelope
 
     def body(self) -> dict[str, Any]:
         """The whole body, with a list of its own."""

@@ -37,7 +37,7 @@ Lines: TypeAlias = Sequence[Mapping[str, Any]]
 
 
 @frozen
-class _Found:
+class Found:
     """What a look into a file has shown.
 
     Attributes:
@@ -59,7 +59,7 @@ def detect(path: Path | str) -> str | None:
     Raises:
         OSError: The file cannot be read.
     """
-    return _look(Path(path)).format
+    return look(Path(path)).format
 
 
 def open_recording(path: Path | str, dialect: str | None = None) -> list[Recording]:
@@ -76,7 +76,7 @@ def open_recording(path: Path | str, dialect: str | None = None) -> list[Recordi
         OSError: The file cannot be read.
     """
     path = Path(path)
-    found = _look(path)
+    found = look(path)
     name, given = found.format, dialect or ""
     if name is None:
         return [Recording("unknown", given, read=_says(found.problem))]
@@ -94,7 +94,7 @@ def open_recording(path: Path | str, dialect: str | None = None) -> list[Recordi
     return [Recording(name, given or spoken, read=_session(path, found, given or spoken))]
 
 
-def _spoken(found: _Found) -> str:
+def _spoken(found: Found) -> str:
     """What a session of this format is written in."""
     match found.format:
         case "codex_rollout":
@@ -107,7 +107,7 @@ def _spoken(found: _Found) -> str:
             return chats.dialect_of(str(name))
 
 
-def _session(path: Path, found: _Found, dialect: str) -> Reader:
+def _session(path: Path, found: Found, dialect: str) -> Reader:
     match found.format:
         case "codex_rollout":
             return partial(codex.read, path, dialect)
@@ -119,7 +119,7 @@ def _session(path: Path, found: _Found, dialect: str) -> Reader:
             return partial(chats.read, str(name), found.value, dialect)
 
 
-def _bodies(path: Path, found: _Found, dialect: str) -> Reader:
+def _bodies(path: Path, found: Found, dialect: str) -> Reader:
     if found.lines:
         return partial(bodies.read_lines, path, dialect)
     return partial(bodies.read, found.value, dialect)
@@ -133,21 +133,26 @@ def _says(problem: str) -> Reader:
     return read
 
 
-def _look(path: Path) -> _Found:
+def look(path: Path) -> Found:
+    """Look into a file.
+
+    Raises:
+        OSError: It cannot be read.
+    """
     first, several = source.head(path)
     if several and (name := _first_of(_LINES, first)) is not None:
-        return _Found(name, lines=True)
+        return Found(name, lines=True)
     try:
         value = source.whole(path)
     except source.NotJson as error:
         if (name := _first_of(_LINES, first)) is not None:
-            return _Found(name, lines=True)
-        return _Found(None, problem=f"it is neither JSON nor JSON lines: {error}")
+            return Found(name, lines=True)
+        return Found(None, problem=f"it is neither JSON nor JSON lines: {error}")
     if (name := _first_of(_VALUES, value)) is not None:
-        return _Found(name, value)
+        return Found(name, value)
     if isinstance(value, Mapping) and (name := _first_of(_LINES, [value])) is not None:
-        return _Found(name, lines=True)
-    return _Found(None, problem=f"its format is unknown; known are {', '.join(FORMATS)}")
+        return Found(name, lines=True)
+    return Found(None, problem=f"its format is unknown; known are {', '.join(FORMATS)}")
 
 
 def _first_of(table: Sequence[tuple[str, Callable[[Any], bool]]], what: object) -> str | None:

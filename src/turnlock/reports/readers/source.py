@@ -19,7 +19,8 @@ _BLANK = b" \t\r\n\0"  # a file that was being written when the machine died may
 _MARK = b"\xef\xbb\xbf"
 _LOOK = 1 << 16
 _HEAD = 40
-_NOTHING = object()
+NOTHING = object()
+"""What a line says that is blank, or that cannot be read."""
 _strict = msgspec.json.Decoder().decode
 
 Problems = list[Unreadable]
@@ -63,26 +64,26 @@ def lines(
             try:
                 value = _strict(raw)
             except (ValueError, RecursionError):
-                value = _loose(number, raw, problems)
+                value = line_of(number, raw, problems)
             if value.__class__ is dict:
                 yield number, value
-            elif value is not _NOTHING:
+            elif value is not NOTHING:
                 problems.append(Unreadable(number, "it is not a JSON object"))
 
 
-def _loose(number: int, raw: bytes, problems: Problems) -> Any:  # noqa: ANN401  # JSON can be anything
-    """The value of a line that is not plain JSON: blank, padded, or broken."""
+def line_of(number: int, raw: bytes, problems: Problems) -> Any:  # noqa: ANN401  # JSON can be anything
+    """The value of a line, also of one that is blank, padded, or broken."""
     line = raw.strip(_BLANK)
     if number == 1:
         line = line.removeprefix(_MARK)
     if not line:
-        return _NOTHING
+        return NOTHING
     try:
         return decode(line)
     except NotJson as error:
         torn = "" if raw.endswith(b"\n") else "the last line is torn: "
         problems.append(Unreadable(number, f"{torn}it is not JSON: {error}"))
-        return _NOTHING
+        return NOTHING
 
 
 def whole(path: Path) -> Any:  # noqa: ANN401  # JSON can be anything
@@ -95,12 +96,14 @@ def whole(path: Path) -> Any:  # noqa: ANN401  # JSON can be anything
 
 
 def head(path: Path) -> tuple[list[dict[str, Any]], bool]:
-    """The objects of the first lines, and whether the file has more than one line.
+    """The objects of the first lines, and whether the file has several, each a value by itself.
 
-    Reads little: a few lines, and of a file whose first line is long, that line.
+    Reads little: a few lines, and of a file whose first line is long, that line. A value over many lines may
+    have an object on one of them; its first line is none.
     """
     found: list[dict[str, Any]] = []
     several = False
+    apart = False  # the first line is a value by itself
     with path.open("rb") as stream:
         seen = 0
         for number, raw in enumerate(stream):
@@ -119,4 +122,5 @@ def head(path: Path) -> tuple[list[dict[str, Any]], bool]:
                 continue
             if isinstance(value, dict):
                 found.append(value)
-    return found, several
+                apart = apart or seen == len(raw)
+    return found, several and apart

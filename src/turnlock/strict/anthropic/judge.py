@@ -60,9 +60,19 @@ def trace(blocks: Sequence[Block]) -> Trace:
 
 def open_server_calls(turns: Sequence[Turn]) -> list[Block]:
     """The calls of server tools that have no result yet, in order."""
-    blocks = [block for turn in turns if turn.role == "assistant" for block in turn.blocks]
-    answered = {block["tool_use_id"] for block in blocks if is_server_result(block)}
-    return [block for block in blocks if block["type"] in SERVER_CALLS and block["id"] not in answered]
+    under_way: dict[str, tuple[int, Block]] = {}
+    for index, turn in enumerate(turns):
+        _follow(under_way, index, turn)
+    return [call for _, call in under_way.values()]
+
+
+def _follow(under_way: dict[str, tuple[int, Block]], index: int, turn: Turn) -> None:
+    """Go on by a turn: its server calls are under way, with its number, until a result stands behind them."""
+    for block in turn.blocks if turn.role == "assistant" else ():
+        if block["type"] in SERVER_CALLS:
+            under_way[block["id"]] = index, block
+        elif is_server_result(block):
+            under_way.pop(block["tool_use_id"], None)
 
 
 # --- system messages in the conversation
@@ -182,14 +192,18 @@ def _no_call(rule: str, path: str, block: Block, where: str) -> Refusal:
 
 
 def _unresolved_server_calls(turns: Sequence[Turn]) -> Iterator[Refusal]:
-    """While a server tool is under way, a user turn may hold nothing but results.
+    """While a server tool is under way, results alone may follow, and the answer that begins with its own.
 
-    The assistant may speak on meanwhile: code that calls the client's tools is under way over several turns.
+    Code that calls the client's tools takes several rounds, and nobody has seen what ends it too early.
     """
-    for index, turn in enumerate(turns):
-        for call in turn.of(*SERVER_CALLS):
-            end = next((at for at in range(index, len(turns)) if _resolves(turns[at], call)), len(turns))
-            if any(_speaks(turn) for turn in turns[index:end] if turn.role == "user"):
+    uses = [block for turn in turns for block in turn.of("tool_use")]
+    callers = [block["caller"].get("tool_id") for block in uses if isinstance(block.get("caller"), dict)]
+    under_way: dict[str, tuple[int, Block]] = {}
+    for at, turn in enumerate(turns):
+        _follow(under_way, at, turn)
+        for index, call in under_way.values():
+            goes_on = index < at if turn.role == "assistant" else turn.role == "user" and _speaks(turn)
+            if goes_on and call["id"] not in callers:
                 tool = call["name"] if call["type"] == "server_tool_use" else "mcp"
                 text = (
                     f"messages.{index}: `{tool}` tool use with id `{call['id']}` "
@@ -201,10 +215,6 @@ def _unresolved_server_calls(turns: Sequence[Turn]) -> Iterator[Refusal]:
 def _speaks(turn: Turn) -> bool:
     """Whether a user turn says more than results."""
     return any(block["type"] != "tool_result" for block in turn.blocks)
-
-
-def _resolves(turn: Turn, call: Block) -> bool:
-    return any(is_server_result(block) and block["tool_use_id"] == call["id"] for block in turn.blocks)
 
 
 # --- thinking

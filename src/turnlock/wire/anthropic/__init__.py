@@ -4,8 +4,7 @@ Layout:
 
     rules.py     the provider's rules, as data
     servers.py   other servers of the format, as data: MiniMax
-    blocks.py    the types of content blocks, and which belong together
-    content.py   what users say and what tools return, as blocks
+    blocks.py    content blocks: their types, which belong together, how they are written
     inflight.py  which of the server's own calls may be sent back
     encode.py    transcript → messages
     decode.py    content block → item

@@ -78,6 +78,7 @@ class AnthropicWalk(Walk):
     loop_thinks: bool | None = field(init=False, default=None)
     flying: dict[str, _Asked] = field(init=False, factory=dict)
     server_ids: set[str] = field(init=False, factory=set)
+    callers: set[str] = field(init=False, factory=set)  # server calls whose code calls the client's tools
 
     def _look_at(self, at: int, row: Mapping[str, Any]) -> None:
         if self.hollow is not None:
@@ -158,6 +159,8 @@ class AnthropicWalk(Walk):
                 self._add_at(spot, rules.INPUT_DICT, _ids(block.get("id")), type=kind)
             if kind == TOOL_USE:
                 self._look_at_use(spot, block.get("id"))
+                caller = block.get("caller")
+                self.callers.update(_ids(caller.get("tool_id")) if isinstance(caller, Mapping) else ())
             elif isinstance(call_id := block.get("id"), str):
                 self.server_ids.add(call_id)
                 self.flying[call_id] = _Asked(spot, block)
@@ -218,13 +221,17 @@ class AnthropicWalk(Walk):
         self.flying.clear()
 
     def _carried(self) -> Iterator[Found]:
-        """Calls in flight behind which another assistant turn has brought no result."""
-        for asked in self.flying.values():
-            if asked.spot.i < self.index:
+        """Calls in flight behind which another assistant turn has brought no result.
+
+        Code that calls the client's tools may need more than one round of their results.
+        """
+        for key, asked in self.flying.items():
+            if asked.spot.i < self.index and key not in self.callers:
                 yield from self._unpaired(asked)
 
     def _drop_carried(self) -> None:
-        self.flying = {key: asked for key, asked in self.flying.items() if asked.spot.i == self.index}
+        kept = self.flying.items()
+        self.flying = {key: asked for key, asked in kept if asked.spot.i == self.index or key in self.callers}
 
     def _unpaired(self, asked: _Asked) -> Iterator[Found]:
         use = asked.use

@@ -38,10 +38,15 @@ from turnlock.engine.items import (
     ServerCall,
     Text,
 )
-from turnlock.wire.anthropic.blocks import SERVER_USES, THINKING, TOOL_USE, block_type, is_server_block
-from turnlock.wire.anthropic.content import (
+from turnlock.wire.anthropic.blocks import (
+    SERVER_USES,
+    THINKING,
+    TOOL_USE,
+    Block,
     answer_text,
     answer_thinking,
+    block_type,
+    is_server_block,
     may_be_sent,
     own_field,
     result_block,
@@ -54,8 +59,6 @@ from turnlock.wire.common.encoding import Encoder, Places, Rows
 from turnlock.wire.common.ids import IdStyle
 from turnlock.wire.common.jsontext import as_object, mended
 from turnlock.wire.common.request import NAMELESS, Encoded, Settings, ToolSpec, envelope
-
-Block = Mapping[str, Any]
 
 IDS = IdStyle(charset="_-")
 """^[a-zA-Z0-9_-]+$ (ANT-ID-CHARSET), and no longer than elsewhere; the same is asked of names."""
@@ -117,10 +120,9 @@ class AnthropicEncoder(Encoder):
         heads: list[bool] = []  # of the turns of the loop, the last one first
         for answer in reversed(self._answers):
             between = items[answer.end : end]
-            outputs = any(isinstance(item, Output) for item in between)
             if heads and any(isinstance(item, Message | Note) for item in between):
                 break
-            if outputs:
+            if any(isinstance(item, Output) for item in between):
                 heads.append(answer.thinks)
             elif heads:
                 heads[-1] = answer.thinks  # the server merges the two
@@ -162,9 +164,8 @@ class AnthropicEncoder(Encoder):
         return [{"role": "user", "content": [text_block(CONTINUE)]}]
 
     def _block(self, block: Sequence[Item], settings: Settings) -> tuple[Rows, Places]:
-        if isinstance(block[0], ModelItem):
-            return self._answer(block, settings.model)
-        return self._gap(block)
+        made = [item for item in block if isinstance(item, ModelItem)]
+        return self._answer(made, settings.model) if made else self._gap(block)
 
     def _gap(self, gap: Sequence[Item]) -> tuple[Rows, Places]:
         """What stands between two answers: results, then what was said."""
@@ -195,7 +196,7 @@ class AnthropicEncoder(Encoder):
         results.append(block)
         return True
 
-    def _answer(self, block: Sequence[Item], model: str) -> tuple[Rows, Places]:
+    def _answer(self, block: Sequence[ModelItem], model: str) -> tuple[Rows, Places]:
         first = len(self._items)
         written = [self._write_item(first + at, item, model) for at, item in enumerate(block)]
         for at in reversed(range(len(block))):
@@ -212,7 +213,7 @@ class AnthropicEncoder(Encoder):
         places = [None if each is None else 0 for each in written]
         return [{"role": "assistant", "content": blocks}], places
 
-    def _write_item(self, at: int, item: Item, model: str) -> Block | None:
+    def _write_item(self, at: int, item: ModelItem, model: str) -> Block | None:
         match item:
             case Text():
                 return answer_text(item, model)
@@ -222,8 +223,6 @@ class AnthropicEncoder(Encoder):
                 return self._call(item, model)
             case ServerCall():
                 return None if at in self._plan.aside else self._server_call(item)
-            case Message() | Note() | Output():
-                raise AssertionError("an answer holds what the model made")
             case _:
                 assert_never(item)
 

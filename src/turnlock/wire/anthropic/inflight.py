@@ -7,11 +7,11 @@ is refused (ANT-SERVER-UNPAIRED): it is set aside, and so is a result without it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from attrs import field, frozen
 
-from turnlock.engine.items import Item, Message, ModelItem, Note, Output, ServerCall
+from turnlock.engine.items import Call, Item, Message, ModelItem, Note, Output, ServerCall
 from turnlock.wire.anthropic.blocks import SERVER_USES, block_type, is_server_result
 
 
@@ -55,8 +55,16 @@ def plan(items: Sequence[Item], start: int, end: int, sendable: Callable[[Server
             behind_outputs = False
             if isinstance(item, ServerCall) and not _paired(item, at, answer, waiting, sendable):
                 aside.add(at)
+            elif isinstance(item, Call) and (code := _caller(item)) in waiting:
+                waiting[code] = waiting[code][0], answer  # it goes on: it may need several rounds of outputs
     late = [index for index, asked in waiting.values() if asked < answer]
     return Plan(frozenset({*aside, *late}), len(late) < len(waiting), bool(waiting))
+
+
+def _caller(call: Call) -> str:
+    """The server call whose code makes this call."""
+    caller = None if call.origin is None else call.origin.item.get("caller")
+    return str(caller.get("tool_id")) if isinstance(caller, Mapping) else ""
 
 
 def _paired(

@@ -23,14 +23,11 @@ from attrs import evolve
 
 from turnlock.engine.items import Role
 from turnlock.engine.outcome import Outcome, failed, returned
-from turnlock.wire.anthropic.blocks import TEXT, TOOL_RESULT, block_type, blocks_of
+from turnlock.wire.anthropic.blocks import TEXT, TOOL_RESULT, Block, block_type, blocks_of
 from turnlock.wire.anthropic.decode import decode_anthropic
 from turnlock.wire.common.content import plain_text
-from turnlock.wire.common.history import History
-from turnlock.wire.common.reading import Reading
+from turnlock.wire.common.history import History, Reading
 from turnlock.wire.common.request import ToolSpec
-
-Block = Mapping[str, Any]
 
 _NOT_OPTIONS = frozenset({"messages", "model", "system", "tools", "stream"})
 _SAID = frozenset({"name", "description", "input_schema", "strict"})  # what a ToolSpec can say of a tool

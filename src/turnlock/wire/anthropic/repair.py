@@ -16,8 +16,14 @@ from attrs import define, evolve
 
 from turnlock.engine.outcome import NO_OUTPUT
 from turnlock.wire.anthropic import rules
-from turnlock.wire.anthropic.blocks import TEXT, THINKING, TOOL_RESULT, TOOL_USE, block_type
-from turnlock.wire.anthropic.content import NOTHING_SAID
+from turnlock.wire.anthropic.blocks import (
+    NOTHING_SAID,
+    TEXT,
+    THINKING,
+    TOOL_RESULT,
+    TOOL_USE,
+    block_type,
+)
 from turnlock.wire.anthropic.encode import CONTINUE
 from turnlock.wire.anthropic.servers import MINIMAX_FOLLOW
 from turnlock.wire.common.ids import IdStyle
@@ -89,7 +95,7 @@ def _pieces(at: int, row: object) -> list[Piece]:
     role = row.get("role") if isinstance(row, Mapping) else None
     content = row.get("content") if isinstance(row, Mapping) else None
     by_model = role == "assistant"
-    if not isinstance(row, Mapping) or not isinstance(content, list) or not content or role == "system":
+    if not isinstance(row, Mapping) or not isinstance(content, list) or not content:
         return [Piece(Sort.SAID if by_model else Sort.MESSAGE, row, where, at)]
     shell = {name: value for name, value in row.items() if name != "content"} or {"role": "user"}
     return [

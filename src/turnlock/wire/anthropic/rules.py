@@ -163,7 +163,7 @@ RAW_DELTA = Rule(
 )
 TOOLS_DEFINED = Rule(
     "ANT-TOOLS-DEFINED",
-    Severity.WARNING,
+    None,
     "Requests which include `tool_use` or `tool_result` blocks must define tools",
     "A body whose history has tool calls defines tools.",
     "portkey.ai error library 10488; on current models not verified",

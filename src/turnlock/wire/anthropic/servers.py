@@ -73,3 +73,11 @@ def has_blocks(row: Mapping[str, Any]) -> bool:
     return isinstance(content, list | tuple) and any(
         isinstance(block, Mapping) and block_type(block) in kinds for block in content
     )
+
+
+def is_in_blocks(body: Mapping[str, Any]) -> bool:
+    """A body with such a message."""
+    rows = body.get("messages")
+    return isinstance(rows, list | tuple) and any(
+        isinstance(row, Mapping) and has_blocks(row) for row in rows
+    )

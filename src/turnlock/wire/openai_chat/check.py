@@ -38,7 +38,7 @@ class ChatWalk(Walk):
 
     def _look_at(self, at: int, row: Mapping[str, Any]) -> None:
         for name in ("content", "tool_calls"):
-            if isinstance(row.get(name), list | tuple) and not row[name]:
+            if not (given := row.get(name)) and isinstance(given, _LISTS):
                 self._add(at, self.server.empty_array, below=f"/{name}", field=name)
         role = row.get("role")
         if self.server.unknown_field is not None and isinstance(role, str):
@@ -70,9 +70,10 @@ class ChatWalk(Walk):
 
     def _look_at_tool(self, at: int, message: Mapping[str, Any]) -> None:
         content = message.get("content")
-        parts = content if isinstance(content, list | tuple) else ()
-        if not isinstance(content, str | list | tuple) or not all(map(_is_text, parts)):
-            self._add(at, self.server.tool_content, below="/content")
+        if not isinstance(content, str):
+            parts = content if isinstance(content, _LISTS) else (None,)
+            if not all(map(_is_text, parts)):
+                self._add(at, self.server.tool_content, below="/content")
         call_id = message.get("tool_call_id")
         if isinstance(call_id, str):
             self.pairs.answer(at, call_id)
@@ -81,7 +82,7 @@ class ChatWalk(Walk):
 
     def _look_at_assistant(self, at: int, message: Mapping[str, Any]) -> None:
         calls = message.get("tool_calls")
-        if not isinstance(calls, list | tuple) or not calls:
+        if not isinstance(calls, _LISTS) or not calls:
             names = ("content", *_INSTEAD_OF_CONTENT)
             if all(message.get(name) is None for name in names):
                 self._add(at, self.server.no_content, below="/content")
@@ -90,32 +91,26 @@ class ChatWalk(Walk):
         self._group = at
         if self._first_calls is None:
             self._first_calls = at
-        ids = tuple(
-            call_id
-            for call in calls
-            if isinstance(call, Mapping) and isinstance(call_id := call.get("id"), str)
-        )
         if self.server.null_content is not None and message.get("content") is None:
-            self._add(at, self.server.null_content, ids, below="/content")
+            self._add(at, self.server.null_content, _ids(calls), below="/content")
         if self.server.reasoning is not None and not self._has_reasoning(message):
-            self._add(at, self.server.reasoning, ids)
+            self._add(at, self.server.reasoning, _ids(calls))
         for place, call in enumerate(calls):
             if isinstance(call, Mapping):
                 self._look_at_call(at, place, call)
 
     def _look_at_call(self, at: int, place: int, call: Mapping[str, Any]) -> None:
-        call_id, below = call.get("id"), f"/tool_calls/{place}"
-        ids = (call_id,) if isinstance(call_id, str) else ()
-        for each in ids:
-            self.pairs.call(at, each)
-            if len(each) > ID_MAX:
-                self._add(at, self.server.long_id, ids, below=f"{below}/id", j=place, n=len(each))
-        function = call.get("function")
-        if self.server.arguments is not None and isinstance(function, Mapping):
+        call_id = call.get("id")
+        if isinstance(call_id, str):
+            self.pairs.call(at, call_id)
+            if len(call_id) > ID_MAX:
+                below = f"/tool_calls/{place}/id"
+                self._add(at, self.server.long_id, (call_id,), below=below, j=place, n=len(call_id))
+        if self.server.arguments is not None and isinstance(function := call.get("function"), Mapping):
             said = function.get("arguments")
             if isinstance(said, str) and not _is_json(said):
-                below += "/function/arguments"
-                self._add(at, self.server.arguments, ids, below=below, id=call_id)
+                below = f"/tool_calls/{place}/function/arguments"
+                self._add(at, self.server.arguments, _ids([call]), below=below, id=call_id)
 
     def _has_reasoning(self, message: Mapping[str, Any]) -> bool:
         said = message.get("reasoning_content")
@@ -153,21 +148,37 @@ class TwoFormatsWalk(ChatWalk):
     """A check for a server that takes Anthropic's format too: which one a body is in, its blocks show."""
 
     blocks: AnthropicWalk = field(init=False)
-    in_blocks: bool = field(init=False, default=False)
+    in_blocks: bool | None = field(init=False, default=None)  # nobody knows before the first call or result
 
     def __attrs_post_init__(self) -> None:
         self.blocks = AnthropicWalk(self.envelope, self.profiles, self.open_calls, server=MINIMAX)
 
     def feed(self, rows: Iterable[object]) -> None:
-        """Both take every row: what the first rows are may only show later."""
+        """Both take every row, until one is known to be right."""
         for row in rows:
-            super().feed((row,))
-            self.blocks.feed((row,))
-            self.in_blocks = self.in_blocks or (isinstance(row, Mapping) and has_blocks(row))
+            if self.in_blocks is None and isinstance(row, Mapping):
+                if row.get("role") == "tool" or row.get("tool_calls"):
+                    self.in_blocks = False
+                elif has_blocks(row):
+                    self.in_blocks = True
+            if self.in_blocks is not False:
+                self.blocks.feed((row,))
+            if self.in_blocks:
+                self.rows += 1
+            else:
+                super().feed((row,))
 
     def verdict(self) -> tuple[Violation, ...]:
         """That of the format which the body is in."""
         return self.blocks.verdict() if self.in_blocks else super().verdict()
+
+
+_LISTS = (list, tuple)
+
+
+def _ids(calls: Iterable[object]) -> tuple[str, ...]:
+    found = (call.get("id") for call in calls if isinstance(call, Mapping))
+    return tuple(call_id for call_id in found if isinstance(call_id, str))
 
 
 def _is_text(part: object) -> bool:

@@ -32,8 +32,14 @@ class ResponsesRepairer(Repairer):
     adjacent: ClassVar[bool] = False
 
     def pieces(self, rows: Sequence[Any]) -> list[Piece]:
-        """Every row is one."""
-        return [_piece(at, row) for at, row in enumerate(rows)]
+        """Every row is one. What answers a hosted call is the provider's, unless one of ours has its id."""
+        pieces = [_piece(at, row) for at, row in enumerate(rows)]
+        ours = {piece.label for piece in pieces if piece.sort is Sort.CALL}
+        hosted = {_label(piece.raw, CALL_ID) for piece in pieces if piece.sort is Sort.SERVER} - ours - {""}
+        for piece in pieces:
+            if piece.sort is Sort.OUTPUT and piece.label in hosted:
+                piece.sort = Sort.SERVER
+        return pieces
 
     def rows(self, pieces: Sequence[Piece]) -> list[Any]:
         """Every piece is a row; a picture that shows nothing has a note behind it."""

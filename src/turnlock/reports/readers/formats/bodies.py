@@ -24,7 +24,7 @@ from turnlock.reports.readers.verdicts import message_of
 def matches(value: object) -> bool:
     """Whether a value holds a body."""
     if isinstance(value, Mapping):
-        return "body" in value or body_dialect(value) is not None or _entries(value) is not None
+        return "body" in value or body_dialect(value) is not None or is_capture(value)
     if isinstance(value, list):
         return rows_dialect(value) is not None or any(
             isinstance(each, Mapping) and matches(each) for each in value
@@ -41,12 +41,12 @@ def read(value: object, dialect: str, first: int, problems: list[Unreadable]) ->
     """The bodies of one JSON value."""
     if isinstance(value, list) and rows_dialect(value) is None:
         values: Sequence[object] = value
-    elif isinstance(value, Mapping) and (entries := _entries(value)) is not None:
-        values = entries
+    elif isinstance(value, Mapping) and is_capture(value):
+        values = [wrapper for _, wrapper in captured(value)]
     else:
         values = (value,)
     for place, each in enumerate(values):
-        request, problem = _request(each, dialect, first)
+        request, problem = request_of(each, dialect, first)
         if request is None:
             where = f"[{place}] " if len(values) > 1 else ""
             problems.append(Unreadable(None, f"{where}{problem}"))
@@ -62,19 +62,21 @@ def read_lines(path: Path, dialect: str, first: int, problems: list[Unreadable])
         if not matches(value) and are_rows([value]):
             rows.append(value)
             continue
-        request, problem = _request(value, dialect, first, line)
+        request, problem = request_of(value, dialect, first, line)
         if request is None:
             problems.append(Unreadable(line, problem))
         else:
             yield request
             first += 1
     if rows:
-        request, _ = _request(rows, dialect, first)
+        request, _ = request_of(rows, dialect, first)
         if request is not None:
             yield request
 
 
-def _request(value: object, dialect: str, index: int, line: int | None = None) -> tuple[Implied | None, str]:
+def request_of(
+    value: object, dialect: str, index: int, line: int | None = None
+) -> tuple[Implied | None, str]:
     """The request that a value is, or what is wrong with it."""
     verdict: Verdict | None = None
     open_calls: tuple[str, ...] = ()
@@ -138,22 +140,22 @@ def _verdict(wrapper: Mapping[str, Any]) -> Verdict | None:
     return Verdict(accepted, status, "" if accepted else said)
 
 
-def _entries(value: Mapping[str, Any]) -> list[object] | None:
-    """The bodies of a network capture, as wrappers."""
+def is_capture(value: Mapping[str, Any]) -> bool:
+    """Whether a value is a network capture."""
     log = value.get("log")
-    entries = log.get("entries") if isinstance(log, Mapping) else None
-    if not isinstance(entries, list):
-        return None
-    found: list[object] = []
-    for entry in entries:
+    return isinstance(log, Mapping) and isinstance(log.get("entries"), list)
+
+
+def captured(value: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """The bodies of a network capture: what holds each of them as its ``text``, and the same as a wrapper."""
+    for entry in value["log"]["entries"]:
         request, response = (
             (part if isinstance(part := entry.get(name), Mapping) else {} for name in ("request", "response"))
             if isinstance(entry, Mapping)
             else ({}, {})
         )
         data = request.get("postData")
-        if isinstance(data, Mapping) and isinstance(data.get("text"), str):
+        if isinstance(data, dict) and isinstance(data.get("text"), str):
             content = response.get("content")
             text = content.get("text") if isinstance(content, Mapping) else None
-            found.append({"body": data["text"], "status": response.get("status"), "error": text})
-    return found
+            yield data, {"body": data["text"], "status": response.get("status"), "error": text}
