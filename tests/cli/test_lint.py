@@ -253,10 +253,11 @@ def test_what_a_session_does_not_write_down_is_no_violation(tmp_path: Path) -> N
     ]
     kinds = ("user", "assistant", "user")
     lines = [{"type": kind, "message": row} for kind, row in zip(kinds, rows, strict=True)]
-    assert found(write(tmp_path / "session.jsonl", *lines)) == []
-    assert found(saved(tmp_path / "rows.json", rows)) == []
-    whole = found(saved(tmp_path / "body.json", {"max_tokens": 9, "messages": rows}))
-    assert [(each["rule"], each["severity"]) for each in whole] == [("ANT-TOOLS-DEFINED", "warning")]
+    asked = ("--dialect", "anthropic+tools_required")
+    assert found(write(tmp_path / "session.jsonl", *lines), *asked) == []
+    assert found(saved(tmp_path / "rows.json", rows), *asked) == []
+    whole = found(saved(tmp_path / "body.json", {"max_tokens": 9, "messages": rows}), *asked)
+    assert [(each["rule"], each["severity"]) for each in whole] == [("ANT-TOOLS-DEFINED", "error")]
 
 
 IDS = st.sampled_from(["a", "b", "c"])
