@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings, strategies as st
 
-from support.damage import Damage, damages, key_of, said
+from support.damage import Damage, damages, hurt, key_of, said
 from turnlock.cli.repair.mending import mend
 from turnlock.cli.repair.sessions import next_requests
 from turnlock.reports import Implied, open_recording
@@ -217,6 +218,24 @@ def test_d_damage_is_mended(recording: dict[str, Any]) -> None:
         assert said(damage.body[key]) - kept == {}, damage
 
 
+@given(st.sampled_from(WITH_OUTPUTS), st.data())
+@settings(max_examples=200, deadline=None)
+def test_d_any_damage_is_mended(recording: dict[str, Any], data: st.DataObject) -> None:
+    """R16: whatever was deleted, doubled and moved: sound, stable, and nothing that was there is lost."""
+    dialect, key = recording["dialect"], key_of(recording["dialect"])
+    damaged_body = hurt(recording["body"], dialect, lambda n: data.draw(st.integers(0, n - 1)))
+    mended = repair(damaged_body, dialect)
+    assert mended.left == () or not mended.value[key]  # no repair writes a history that is not there
+    assert repair(mended.body, dialect).changes == ()
+    kept = said(mended.value[key]) + said([change.set_aside for change in mended.changes])
+    assert said(damaged_body[key]) - kept == {}
+    items = mend_transcript(read(damaged_body, dialect).items).items
+    assert mend_transcript(items).changes == ()
+    target = data.draw(st.sampled_from(TARGETS))
+    written = encoder(target).encode(items, len(items), Settings("m"))
+    assert nothing_or_empty(written.body, target, written.open_calls) == []
+
+
 @pytest.mark.parametrize("recording", WITH_OUTPUTS, ids=name)
 def test_d_damage_can_go_on_elsewhere(recording: dict[str, Any]) -> None:
     """Read, mended as a transcript and encoded: sound in every dialect; mending it again changes nothing."""
@@ -225,8 +244,8 @@ def test_d_damage_can_go_on_elsewhere(recording: dict[str, Any]) -> None:
         mended = mend_transcript(history.items)
         assert mend_transcript(mended.items).changes == ()
         for target in TARGETS[number % 3 :: 3] if number else TARGETS:
-            settings = Settings(history.model or "m", history.instructions, history.tools)
-            written = encoder(target).encode(mended.items, len(mended.items), settings)
+            asked = Settings(history.model or "m", history.instructions, history.tools)
+            written = encoder(target).encode(mended.items, len(mended.items), asked)
             assert nothing_or_empty(written.body, target, written.open_calls) == [], (damage, target)
 
 
