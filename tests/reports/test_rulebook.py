@@ -80,4 +80,4 @@ def test_a_rule_of_several_servers_is_told_in_each_form() -> None:
 def test_profiles_are_told() -> None:
     """Where a rule holds only with a profile, that is said."""
     assert "Severity: error with +4.6, silent elsewhere" in explained("ANT-PREFILL")
-    assert "Severity: warning; error with +tools_required" in explained("ANT-TOOLS-DEFINED")
+    assert "Severity: warning; error with +unique_ids" in explained("RESP-DUP-CALL-ID")
