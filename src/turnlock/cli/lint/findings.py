@@ -112,25 +112,27 @@ class _Judge:
     """The check of one session, under way."""
 
     walk: Walk | None = field(init=False, default=None)
+    envelope: Mapping[str, Any] = field(init=False, factory=dict)  # of the request that was judged last
 
     def verdict(self, request: Implied) -> tuple[Violation, ...]:
         try:
             if not request.key:
                 return check(request.body(), request.dialect, request.open_calls)
-            walk = self._goes_on(request, request.judged)
+            walk = self._goes_on(request)
         except ValueError as error:  # the file names a dialect that there is not
             return (_unreadable(str(error)),)
         walk.feed(request.rows[walk.rows : request.length])
         return walk.verdict()
 
-    def _goes_on(self, request: Implied, envelope: Mapping[str, Any]) -> Walk:
+    def _goes_on(self, request: Implied) -> Walk:
         if (
             self.walk is None
             or request.fresh == 0  # another body
             or request.fresh < self.walk.rows  # the history was edited
-            or not _same(self.walk.envelope, envelope)
+            or not _same(self.envelope, request.envelope)
         ):
-            self.walk = walk(request.dialect, envelope, request.open_calls)
+            self.walk = walk(request.dialect, request.judged, request.open_calls)
+        self.envelope = request.envelope
         return self.walk
 
 

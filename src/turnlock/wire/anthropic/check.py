@@ -98,7 +98,7 @@ class AnthropicWalk(Walk):
             below = f"/content/{place}" if listed else "/content"
             spot = _Spot(at, place, below, self.index, self.blocks)
             self.blocks += 1
-            if not isinstance(block, Mapping):
+            if block.__class__ is not dict and not isinstance(block, Mapping):  # the first is quick
                 continue
             self.kind = block_type(block)
             self._look_at_any(spot, block, listed=listed)
@@ -115,14 +115,16 @@ class AnthropicWalk(Walk):
     def _begin(self, role: str) -> None:
         """Another merged message."""
         if self.role == "assistant":
-            self._found.extend(self._carried())
-            self._drop_carried()
+            if self.flying:
+                self._found.extend(self._carried())
+                self._drop_carried()
         elif self.role == "system" and role == "user":
             self._add(self.last, rules.SYSTEM_PLACEMENT, i=self.index)
         elif self.astray:
             self._add(self.last, rules.SYSTEM_FOLLOWS, i=self.index)
         if role == "assistant":
-            self._found.extend(self._unsettled())
+            if self.asked or self.late:
+                self._found.extend(self._unsettled())
             if self.spoken or not self.answered:
                 self.loop_thinks = None
             self.asked.clear()
