@@ -138,6 +138,7 @@ def lint(paths: Sequence[Path], dialect: str | None, *, as_json: bool) -> None:
                 report.tell()
     errors, warnings = counts[Severity.ERROR], counts[Severity.WARNING]
     if not as_json:
-        report.conclude(summary(found, counts["requests"], errors, warnings, counts["unread"]))
+        line = summary(found, counts["requests"], errors, warnings, counts["unread"])
+        report.conclude(line, explain=bool(errors or warnings))
     code = _UNREADABLE if counts["unread"] else _FOUND if errors else 0
     click.get_current_context().exit(code)

@@ -1,7 +1,8 @@
 """A file → what is wrong in each of its requests.
 
 A session's requests share their history, and each row is looked at once: a check goes on where the request
-before it ended. What is wrong in a row is wrong in every request that carries it, and is found in each.
+before it ended. What is wrong in a row is wrong in every request that carries it, and is found in each. How
+the request ends that would be sent next is not judged: the user will say something first.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from turnlock.reports import Implied, Recording, open_recording
+from turnlock.cli.lint.explain import rule_of
+from turnlock.reports import BODIES, Implied, Recording, open_recording
 from turnlock.wire import Severity, Violation, Walk, check, walk
 
 UNREADABLE = "UNREADABLE"
@@ -30,6 +32,7 @@ class Finding:
         request: The request; None when something could not be read.
         session: Which session of the file, when it has several.
         line: Where in the file, 1-based, when that is known.
+        ahead: The file does not hold the request: it would be sent next.
     """
 
     file: Path
@@ -37,6 +40,7 @@ class Finding:
     request: Implied | None = None
     session: str = ""
     line: int | None = None
+    ahead: bool = False
 
     @property
     def unreadable(self) -> bool:
@@ -85,11 +89,18 @@ def _look_at(path: Path, recording: Recording, checked: Callable[[], None]) -> I
         for problem in recording.problems[told:]:
             yield Finding(path, _unreadable(problem.problem), line=problem.line)
         told = len(recording.problems)
+        ahead = request.next and request.verdict is None and recording.format != BODIES
         for found in judge.verdict(request):
-            yield Finding(path, found, request, recording.session, request.line)
+            if not (ahead and _says_how_it_ends(found, request)):
+                yield Finding(path, found, request, recording.session, request.line, ahead)
         checked()
     for problem in recording.problems[told:]:
         yield Finding(path, _unreadable(problem.problem), line=problem.line)
+
+
+def _says_how_it_ends(found: Violation, request: Implied) -> bool:
+    last = f"/{request.key}/{request.length - 1}"
+    return rule_of(request.dialect, found.rule).ends and f"{found.at}/".startswith(f"{last}/")
 
 
 def _unreadable(problem: str) -> Violation:
