@@ -32,7 +32,7 @@ from turnlock.wire.common.request import NAMELESS
 from turnlock.wire.common.rules import Violation
 from turnlock.wire.repair.pairing import UNKNOWN_END
 from turnlock.wire.repair.pieces import Piece, Sort
-from turnlock.wire.repair.repairer import Mend, Mended, Repairer
+from turnlock.wire.repair.repairer import Mend, Mended, Reach, Repairer
 
 Body = dict[str, Any]
 
@@ -262,5 +262,19 @@ AnthropicRepairer.mends = MappingProxyType[str, Mend](
         rules.SYSTEM_PLACEMENT.id: _system,
         rules.TOOLS_DEFINED.id: _define_tool,
         MINIMAX_FOLLOW.id: _apart,
+    }
+)
+
+AnthropicRepairer.reach = MappingProxyType(
+    {
+        rules.EMPTY_TEXT.id: Reach.PLACE,
+        rules.RAW_DELTA.id: Reach.PLACE,
+        rules.SERVER_UNPAIRED.id: Reach.PLACE,
+        rules.SERVER_RESULT_ORPHAN.id: Reach.PLACE,
+        rules.INPUT_DICT.id: Reach.PLACE,
+        rules.RESULT_ERROR_EMPTY.id: Reach.PLACE,
+        rules.RESULT_ORPHAN.id: Reach.ROW,
+        rules.SYSTEM_PLACEMENT.id: Reach.ROW,
+        MINIMAX_FOLLOW.id: Reach.ROW,
     }
 )

@@ -21,7 +21,7 @@ from turnlock.wire.common.request import CONTINUE, NAMELESS, RECEIVED, SILENT, p
 from turnlock.wire.common.rules import UNREADABLE, Violation
 from turnlock.wire.repair.pairing import UNKNOWN_END
 from turnlock.wire.repair.pieces import Piece, Sort
-from turnlock.wire.repair.repairer import Mend, Mended, Repairer
+from turnlock.wire.repair.repairer import Mend, Mended, Reach, Repairer
 
 Row = dict[str, Any]
 
@@ -216,5 +216,17 @@ BedrockRepairer.mends = MappingProxyType[str, Mend](
         rules.RESULT_JSON_OBJECT.id: _as_text,
         rules.EMPTY_MESSAGE.id: _filled,
         UNREADABLE.id: _readable,
+    }
+)
+
+BedrockRepairer.reach = MappingProxyType(
+    {
+        rules.ALTERNATE.id: Reach.ROW,
+        rules.MIXED_USER.id: Reach.ROW,
+        rules.MIXED_ASSISTANT.id: Reach.ROW,
+        rules.RESULT_ERROR_CONTENT.id: Reach.PLACE,
+        rules.RESULT_JSON_OBJECT.id: Reach.PLACE,
+        rules.EMPTY_MESSAGE.id: Reach.PLACE,
+        UNREADABLE.id: Reach.PLACE,
     }
 )

@@ -35,7 +35,7 @@ from turnlock.wire.gemini.parts import (
     text_of,
 )
 from turnlock.wire.repair.pieces import Piece, Sort
-from turnlock.wire.repair.repairer import Mend, Mended, Repairer
+from turnlock.wire.repair.repairer import Mend, Mended, Reach, Repairer
 
 _SERVER = frozenset({*SERVER_CALLS, *SERVER_CALLS.values()})
 _WHOLE: Mapping[str, Any] = MappingProxyType({})  # the shell of a row that has no parts to take apart
@@ -284,5 +284,15 @@ GeminiRepairer.mends = MappingProxyType[str, Mend](
         rules.MIXED_TURN.id: _unmix,
         rules.SIG_MISSING.id: _sign,
         rules.TRAILING_MODEL.id: _end,
+    }
+)
+
+GeminiRepairer.reach = MappingProxyType(
+    {
+        rules.FR_NAME.id: Reach.PLACE,
+        rules.FR_ONE_CONTENT.id: Reach.ROW,
+        rules.FR_ROLE.id: Reach.ROW,
+        rules.MIXED_TURN.id: Reach.ROW,
+        rules.SIG_MISSING.id: Reach.PLACE,
     }
 )

@@ -18,7 +18,7 @@ from turnlock.wire.mistral import rules
 from turnlock.wire.mistral.check import IDS
 from turnlock.wire.repair.pairing import UNKNOWN_END
 from turnlock.wire.repair.pieces import Piece, Sort
-from turnlock.wire.repair.repairer import Mend, Mended, Repairer
+from turnlock.wire.repair.repairer import Mend, Mended, Reach, Repairer
 
 Row = dict[str, Any]
 
@@ -152,5 +152,13 @@ MistralRepairer.mends = MappingProxyType[str, Mend](
         rules.CONTENT_XOR.id: _one_of_both,
         rules.ID_SET.id: _paired_at_the_start,
         rules.COUNT.id: _paired_at_the_start,
+    }
+)
+
+MistralRepairer.reach = MappingProxyType(
+    {
+        rules.ORDER.id: Reach.ROW,
+        rules.LAST.id: Reach.ROW,
+        rules.CONTENT_XOR.id: Reach.ROW,
     }
 )

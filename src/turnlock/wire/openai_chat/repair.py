@@ -22,7 +22,7 @@ from turnlock.wire.openai_chat.encode import BRIDGE, CONTINUE
 from turnlock.wire.openai_chat.servers import COMPATIBLE, OPENAI, Server
 from turnlock.wire.repair.pairing import UNKNOWN_END
 from turnlock.wire.repair.pieces import Piece, Sort
-from turnlock.wire.repair.repairer import Mend, Mended, Repairer
+from turnlock.wire.repair.repairer import Mend, Mended, Reach, Repairer
 
 Row = dict[str, Any]
 
@@ -58,7 +58,9 @@ class ChatRepairer(Repairer):
         rows: list[Any] = []
         for piece in pieces:
             if piece.sort is Sort.CALL:
-                rows[-1] = {**rows[-1], "tool_calls": [*(rows[-1].get("tool_calls") or ()), piece.raw]}
+                if "tool_calls" not in rows[-1]:
+                    rows[-1] = {**rows[-1], "tool_calls": []}
+                rows[-1]["tool_calls"].append(piece.raw)
             else:
                 rows.append(piece.raw)
         return rows
@@ -263,5 +265,15 @@ ChatRepairer.mends = MappingProxyType[str, Mend](
             for server in COMPATIBLE.values()
             if server.reasoning is not None
         },
+    }
+)
+
+ChatRepairer.reach = MappingProxyType(
+    {
+        **{server.no_tool.id: Reach.PLACE for server in (OPENAI, *COMPATIBLE.values())},
+        rules.CONTENT_NULL.id: Reach.PLACE,
+        rules.EMPTY_ARRAYS.id: Reach.PLACE,
+        rules.TOOL_CONTENT.id: Reach.PLACE,
+        rules.MINIMAX_ARGS.id: Reach.PLACE,
     }
 )

@@ -19,7 +19,7 @@ from turnlock.wire.openai_responses.decode import decode_responses, message_text
 from turnlock.wire.openai_responses.kinds import BY_CALL, BY_OUTPUT, CALL_ID, SHAPES, by_provider, item_type
 from turnlock.wire.openai_responses.outputs import output_rows
 from turnlock.wire.repair.pieces import Piece, Sort
-from turnlock.wire.repair.repairer import Mend, Mended, Repairer
+from turnlock.wire.repair.repairer import Mend, Mended, Reach, Repairer
 
 _HOLDS_HISTORY = ("previous_response_id", "conversation")
 
@@ -44,6 +44,11 @@ class ResponsesRepairer(Repairer):
     def rows(self, pieces: Sequence[Piece]) -> list[Any]:
         """Every piece is a row; a picture that shows nothing has a note behind it."""
         return [row for piece in pieces for row in (piece.raw, piece.note) if row is not None]
+
+    @property
+    def ids_once(self) -> bool:
+        """At the gateways that say so."""
+        return "unique_ids" in self.profiles
 
     def held(self, body: Mapping[str, Any]) -> bool:
         """By ``previous_response_id``, by a conversation, or by a reference to an item."""
@@ -182,5 +187,15 @@ ResponsesRepairer.mends = MappingProxyType[str, Mend](
         rules.STORE_FALSE_REF.id: _reasoning,
         rules.COMPACTION_LAST.id: _to_the_end,
         rules.PREV_PENDING.id: _close_held,
+    }
+)
+
+ResponsesRepairer.reach = MappingProxyType(
+    {
+        rules.DUP_ITEM_ID.id: Reach.PLACE,
+        rules.ITEMID_PREFIX.id: Reach.PLACE,
+        rules.REASONING_FOLLOW.id: Reach.PLACE,
+        rules.CALL_NEEDS_REASONING.id: Reach.PLACE,
+        rules.STORE_FALSE_REF.id: Reach.PLACE,
     }
 )

@@ -4,6 +4,7 @@ Layout:
 
     pieces.py      what a history is made of, in every dialect; what was done to it
     pairing.py     every call gets its one output, where the dialect wants it
+    waiting.py     the calls that wait for an output meanwhile
     repairer.py    a dialect's means, and the order in which a body is mended
     transcript.py  the same on a transcript; where a history may be cut
 

@@ -9,13 +9,15 @@ not touched.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Protocol
 
 from attrs import define, field
 
 from turnlock.engine.outcome import LOST
 from turnlock.wire.repair.pieces import Change, Piece, Sort
+from turnlock.wire.repair.waiting import AskedCall, Waiting
 
 UNKNOWN_END = LOST.model_text
 """What a call is answered with whose output nobody has: it may have run (R6)."""
@@ -31,6 +33,10 @@ class Means(Protocol):
     @property
     def calls_last(self) -> bool:
         """In an answer, nothing but calls may follow a call (C42)."""
+
+    @property
+    def ids_once(self) -> bool:
+        """No id may come again, also when its call has been answered."""
 
     def joins(self, run: Sequence[Piece], piece: Piece) -> bool:
         """Does a piece that the model made belong to the same answer as those before it?"""
@@ -52,13 +58,6 @@ class Means(Protocol):
 
 
 @define(eq=False)
-class _Call:
-    piece: Piece
-    run: int
-    output: Piece | None = None
-
-
-@define(eq=False)
 class Pairing:
     """One repair under way.
 
@@ -72,8 +71,11 @@ class Pairing:
     held: bool = False
     changes: list[Change] = field(init=False, factory=list)
     _runs: list[list[Piece]] = field(init=False, factory=list)  # answers, and what stands between them
-    _calls: list[_Call] = field(init=False, factory=list)
+    _calls: list[AskedCall] = field(init=False, factory=list)
     _kept: set[Piece] = field(init=False, factory=set)  # outputs that answer what the provider holds
+    _kept_labels: set[str] = field(init=False, factory=set)
+    _retypes: dict[Piece, Piece] = field(init=False, factory=dict)  # by output: it, of another kind
+    _numbers: dict[str, int] = field(init=False, factory=dict)  # by label: the last with which one was made
 
     def mend(self, pieces: Iterable[Piece]) -> list[Piece]:
         """The pieces, with every pair as the dialect wants it."""
@@ -94,65 +96,61 @@ class Pairing:
             else:
                 self._runs.append([piece])
             if piece.sort is Sort.CALL:
-                self._calls.append(_Call(piece, len(self._runs) - 1))
+                self._calls.append(AskedCall(piece, len(self._runs) - 1))
 
     # ── who answers whom ────────────────────────────────────────────────────────────────────────────
 
     def _match(self) -> None:
         """An output belongs to the last answer before it with an open call of its id, else to a later one."""
-        waiting: dict[str, list[_Call]] = defaultdict(list)
+        waiting: dict[str, Waiting] = defaultdict(Waiting)
         starts = {call.piece: call for call in self._calls}
+        odd: list[tuple[int, Piece]] = []
         alone: list[Piece] = []
-        odd: list[tuple[Piece, list[_Call]]] = []
-        for run in self._runs:
+        for index, run in enumerate(self._runs):
             for piece in run:
                 if piece.sort is Sort.CALL:
-                    waiting[piece.label].append(starts[piece])
+                    waiting[piece.label].add(starts[piece])
                 elif piece.sort is Sort.OUTPUT:
-                    before = [call for call in waiting[piece.label] if call.output is None]
-                    right = [call for call in before if self.means.accepts(call.piece, piece)]
-                    if right:
-                        _first_of_last_run(right).output = piece
+                    before = waiting[piece.label]
+                    call = before.first_of_last_run(partial(self._takes, piece))
+                    if call is not None:
+                        call.output = piece
                     elif before:
-                        odd.append((piece, before))
+                        odd.append((index, piece))
                     else:
                         alone.append(piece)
-        for piece, before in odd:  # of a kind that is not taken, for a call that got no better one
-            self._match_odd(piece, [call for call in before if call.output is None])
+        for index, piece in odd:  # of a kind that is not taken, for a call that got no better one
+            self._match_odd(piece, waiting[piece.label].first_of_last_run(before=index))
+        labels = {call.piece.label for call in self._calls}
         for piece in alone:
-            self._match_alone(piece, [call for call in waiting[piece.label] if call.output is None])
+            self._match_alone(piece, waiting[piece.label].first(), labels)
+        self._replace()
 
-    def _match_odd(self, piece: Piece, before: list[_Call]) -> None:
-        if not before:
-            self._set_aside(piece)
+    def _takes(self, output: Piece, call: Piece) -> bool:
+        return self.means.accepts(call, output)
+
+    def _match_odd(self, piece: Piece, call: AskedCall | None) -> None:
+        if call is None:
+            self._set_aside(piece, again=True)
             return
-        call = _first_of_last_run(before)
-        call.output = retyped = self.means.answer(call.piece, piece)
-        self._replace(piece, retyped)
+        call.output = self._retyped(call, piece)
         self._note(
             f"The output is of a kind that is not taken for a {call.piece.kind}: its kind is changed.", piece
         )
 
-    def _match_alone(self, piece: Piece, later: list[_Call]) -> None:
-        if later:
-            call = later[0]
-            call.output = piece
-            if not self.means.accepts(call.piece, piece):
-                call.output = retyped = self.means.answer(call.piece, piece)
-                self._replace(piece, retyped)
+    def _match_alone(self, piece: Piece, call: AskedCall | None, labels: Collection[str]) -> None:
+        if call is not None:
+            taken = self.means.accepts(call.piece, piece)
+            call.output = piece if taken else self._retyped(call, piece)
             self._note("The output stands before its call: it is moved behind it.", piece)
-        elif self.held and not any(call.piece.label == piece.label for call in self._calls):
-            if any(kept.label == piece.label for kept in self._kept):
-                self._set_aside(piece)
-            else:
-                self._kept.add(piece)
+        elif self.held and piece.label not in labels and piece.label not in self._kept_labels:
+            self._kept.add(piece)
+            self._kept_labels.add(piece.label)
         else:
-            self._set_aside(piece)
+            self._set_aside(piece, again=piece.label in labels or piece.label in self._kept_labels)
 
-    def _set_aside(self, piece: Piece) -> None:
-        pairs = (*(call.piece for call in self._calls), *self._kept)
-        answered = any(each.label == piece.label for each in pairs)
-        what = "is a second one for its call" if answered else "answers no call of this history"
+    def _set_aside(self, piece: Piece, *, again: bool) -> None:
+        what = "is a second one for its call" if again else "answers no call of this history"
         self.changes.append(
             Change(
                 f"The output {what}: it is set aside.",
@@ -162,9 +160,13 @@ class Pairing:
             )
         )
 
-    def _replace(self, old: Piece, new: Piece) -> None:
+    def _retyped(self, call: AskedCall, piece: Piece) -> Piece:
+        self._retypes[piece] = retyped = self.means.answer(call.piece, piece)
+        return retyped
+
+    def _replace(self) -> None:
         for run in self._runs:
-            run[:] = [new if piece is old else piece for piece in run]
+            run[:] = [self._retypes.get(piece, piece) for piece in run]
 
     # ── and in which order it is written ────────────────────────────────────────────────────────────
 
@@ -194,7 +196,7 @@ class Pairing:
     def _behind(self) -> dict[int, list[Piece]]:
         """By answer, the outputs that must be written directly behind it; none where they stand well."""
         place = {piece: index for index, run in enumerate(self._runs) for piece in run}
-        by_run: dict[int, list[_Call]] = defaultdict(list)
+        by_run: dict[int, list[AskedCall]] = defaultdict(list)
         for call in self._calls:
             by_run[call.run].append(call)
         behind: dict[int, list[Piece]] = {}
@@ -212,7 +214,7 @@ class Pairing:
                 ]
         return behind
 
-    def _stands(self, call: _Call, place: dict[Piece, int], index: int, end: int) -> bool:
+    def _stands(self, call: AskedCall, place: dict[Piece, int], index: int, end: int) -> bool:
         """The call has an output where it may stand; without one, it is given one."""
         if call.output is None:
             call.output = self.means.answer(call.piece, None)
@@ -240,6 +242,7 @@ class Pairing:
             if piece.sort is Sort.CALL:
                 label, run = piece.label, runs[piece]
                 confused = open_labels[label] > 0 or in_run.get(label) == run
+                confused = confused or (self.means.ids_once and label in in_run)
                 if confused or not self.means.fits(label):
                     new[piece] = self._new_label(label, used)
                     pieces[at] = self.means.relabelled(piece, new[piece])
@@ -255,9 +258,10 @@ class Pairing:
                     pieces[at] = self.means.relabelled(piece, new[call])
 
     def _new_label(self, label: str, used: set[str]) -> str:
-        number = 2
+        number = self._numbers.get(label, 1) + 1
         while (wanted := self.means.new_label(label, number)) in used:
             number += 1
+        self._numbers[label] = number
         used.add(wanted)
         return wanted
 
@@ -266,8 +270,3 @@ class Pairing:
 
 
 _WORDS = {Sort.SAID: "said", Sort.REASONING: "thought"}
-
-
-def _first_of_last_run(calls: list[_Call]) -> _Call:
-    last = max(call.run for call in calls)
-    return next(call for call in calls if call.run == last)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
+from enum import IntEnum
 from typing import Any, ClassVar, TypeAlias
 
 from attrs import define, frozen
@@ -21,7 +22,15 @@ from turnlock.wire.repair.pieces import Change, Piece, Repaired, copied
 Mend: TypeAlias = Callable[[dict[str, Any], Violation], "Mended | None"]
 """Changes a body in place so that one violation goes; says what it did, or None when it cannot."""
 
-_ROUNDS = 1_000  # of mends: each takes one violation away, and none of ours makes another
+_ROUNDS = 1_000  # of checks: each takes at least one violation away, and no mend of ours makes another
+
+
+class Reach(IntEnum):
+    """How far from where a violation stands its mend changes a body."""
+
+    PLACE = 0  # the block or the row itself, which may go, and rows behind it that no other mend looks at
+    ROW = 1  # the row, and those directly beside it
+    BODY = 2  # anything
 
 
 @frozen
@@ -55,6 +64,9 @@ class Repairer(ABC):
     mends: ClassVar[Mapping[str, Mend]] = {}
     """By rule: how a violation is mended. Rules about pairs and ids need none."""
 
+    reach: ClassVar[Mapping[str, Reach]] = {}
+    """By rule: how far its mend reaches, so that many can be mended after one check; ``BODY`` if not here."""
+
     profiles: frozenset[str] = frozenset()
     open_calls: frozenset[str] = frozenset()
 
@@ -65,6 +77,11 @@ class Repairer(ABC):
     @abstractmethod
     def rows(self, pieces: Sequence[Piece]) -> list[Any]:
         """Put them together again: pieces that were one row and still are neighbours are one row."""
+
+    @property
+    def ids_once(self) -> bool:
+        """No id may come again, also when its call has been answered."""
+        return False
 
     def held(self, _body: Mapping[str, Any]) -> bool:
         """Does the provider hold history, so that an output may answer what the body does not show?"""
@@ -121,19 +138,46 @@ def repair_body(
             value[means.rows_field] = means.rows(pieces)
     stuck: set[tuple[str, str]] = set()
     for _ in range(_ROUNDS):
-        wrong = next((each for each in _errors(check(value)) if (each.rule, each.at) not in stuck), None)
-        if wrong is None:
+        wrong = _next(_errors(check(value)), means, stuck)
+        if not wrong:
             break
-        mend = means.mends.get(wrong.rule)
-        done = mend(value, wrong) if mend is not None else None
-        if done is None:
-            stuck.add((wrong.rule, wrong.at))
-        else:
-            changes.append(Change(done.what, wrong.at, wrong.rule, wrong.call_ids, done.set_aside))
+        mend, done = means.mends.get(wrong[0].rule), []
+        for each in wrong:  # the last first: so the places of the others stay right
+            mended = mend(value, each) if mend is not None else None
+            if mended is None:
+                stuck.add((each.rule, each.at))
+            else:
+                done.append(Change(mended.what, each.at, each.rule, each.call_ids, mended.set_aside))
+        changes.extend(reversed(done))
     left = tuple(_errors(check(value)))
     if not changes:
         return Repaired(body, dumps(body) if given is None else given, (), left)
     return Repaired(value, dumps(value), tuple(changes), left)
+
+
+def _next(
+    errors: Sequence[Violation], means: Repairer, stuck: Collection[tuple[str, str]]
+) -> list[Violation]:
+    """What can be mended without another check: violations of one rule that are far enough apart."""
+    left = [each for each in errors if (each.rule, each.at) not in stuck]
+    if not left:
+        return []
+    reach = means.reach.get(left[0].rule, Reach.BODY)
+    if reach is Reach.BODY:
+        return left[:1]
+    places = {_place(each.at): each for each in left if each.rule == left[0].rule}
+    chosen: list[Violation] = []
+    row: int | None = None  # of the last one that was chosen
+    for place in sorted(places, reverse=True):
+        if row is None or reach is Reach.PLACE or place[0] < row - 1:
+            chosen.append(places[place])
+            row = place[0]
+    return chosen
+
+
+def _place(at: str) -> tuple[int, ...]:
+    """The numbers of a JSON pointer: the row, and the block in it."""
+    return tuple(int(part) for part in at.split("/") if part.isdecimal()) or (-1,)
 
 
 def _errors(found: Collection[Violation]) -> list[Violation]:

@@ -119,6 +119,7 @@ class _Items:
 
     adjacent: ClassVar[bool] = True
     calls_last: ClassVar[bool] = False
+    ids_once: ClassVar[bool] = False
 
     def joins(self, run: Sequence[Piece], piece: Piece) -> bool:
         same: bool = run[-1].raw.request == piece.raw.request
