@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given, strategies as st
@@ -360,3 +361,22 @@ def test_a_reader_who_leaves_is_told_apart_from_a_violation(tmp_path: Path) -> N
     ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
     os.close(writing)
     assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+def test_rows_fit_a_narrow_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row is a line there too, and the call at fault is on it."""
+    called = {"type": "tool_use", "id": "a", "name": "t", "input": {}}
+    spoken = {"role": "assistant", "content": [{"type": "text", "text": "long " * 40}, called]}
+    path = saved(tmp_path / "body.json", {"messages": [{"role": "user", "content": "Look."}, spoken]})
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    monkeypatch.setenv("COLUMNS", "60")
+    rows = [click.unstyle(line) for line in lint(path).stdout.splitlines() if " | " in line]
+    assert max(map(len, rows)) <= 60
+    assert rows[1].endswith(" + call t a")
+
+
+def test_help_names_the_profiles() -> None:
+    """Nobody has to guess what stands behind a +."""
+    told = lint("--help").stdout
+    assert "gemini+3" in told
+    assert "bedrock_converse+unmixed_user" in told
