@@ -109,13 +109,15 @@ def _piece(piece: Piece, *, by_model: bool) -> Piece:
     sort = _SORTS.get(kind, Sort.SERVER) if by_model else Sort.MESSAGE
     if kind == TOOL_RESULT:
         sort = Sort.OUTPUT
+        if piece.shell.get("role") == "system":  # where it would be moved from again
+            piece.shell = {"role": "user"}
     label = piece.raw.get(_LABELS[kind]) if sort in (Sort.CALL, Sort.OUTPUT) else None
     return evolve(piece, sort=sort, kind=kind, label=label if isinstance(label, str) else "")
 
 
 def _one_row(before: Piece, piece: Piece) -> bool:
     if before.row == piece.row >= 0:
-        return True
+        return before.shell.get("role") == piece.shell.get("role")
     made = before.row < 0 or piece.row < 0
     return made and before.sort is piece.sort is Sort.OUTPUT and before.shell == piece.shell
 

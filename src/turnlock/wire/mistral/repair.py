@@ -122,7 +122,8 @@ def _at_the_end(body: Row, violation: Violation) -> Mended | None:
         rows[at].pop("prefix")
         return Mended("Only the last message may be a prefix: this one is none.")
     if not rows:
-        return None
+        rows.append({"role": "user", "content": CONTINUE})
+        return Mended("The history is empty: a user's message stands in it.")
     rows.append({"role": "user", "content": CONTINUE})
     return Mended("An answer may not be the last word: a user's message stands behind it.")
 

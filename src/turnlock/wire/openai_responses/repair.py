@@ -163,8 +163,18 @@ def _reasoning(body: dict[str, Any], violation: Violation) -> Mended | None:
     return Mended("The reasoning belongs to an item that is not sent with it: it is set aside.", rows.pop(at))
 
 
+def _second_output(body: dict[str, Any], violation: Violation) -> Mended | None:
+    """Of a call that the provider executed: the pairing has none of those."""
+    rows, at = _row(body, violation)
+    if item_type(rows[at]) not in BY_OUTPUT:
+        return None
+    return Mended("The output is a second one for its call: it is set aside.", rows.pop(at))
+
+
 def _to_the_end(body: dict[str, Any], violation: Violation) -> Mended:
     rows, at = _row(body, violation)
+    if isinstance(rows[-1], Mapping) and item_type(rows[-1]) == "compaction_trigger":
+        return Mended("A compaction_trigger stands at the end already: this one is set aside.", rows.pop(at))
     rows.append(rows.pop(at))
     return Mended("The compaction_trigger is moved to the end.")
 
@@ -180,6 +190,7 @@ def _close_held(body: dict[str, Any], violation: Violation) -> Mended:
 
 ResponsesRepairer.mends = MappingProxyType[str, Mend](
     {
+        rules.DUP_CALL_ID.id: _second_output,
         rules.DUP_ITEM_ID.id: _twice,
         rules.ITEMID_PREFIX.id: _without_id,
         rules.REASONING_FOLLOW.id: _reasoning,
@@ -192,6 +203,7 @@ ResponsesRepairer.mends = MappingProxyType[str, Mend](
 
 ResponsesRepairer.reach = MappingProxyType(
     {
+        rules.DUP_CALL_ID.id: Reach.PLACE,
         rules.DUP_ITEM_ID.id: Reach.PLACE,
         rules.ITEMID_PREFIX.id: Reach.PLACE,
         rules.REASONING_FOLLOW.id: Reach.PLACE,
