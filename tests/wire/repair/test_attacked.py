@@ -25,10 +25,28 @@ def _result_in_a_system_message() -> dict[str, Any]:
     return {"model": "m", "max_tokens": 9, "messages": [_GO, asked, {**_GO, "content": "stop"}, late]}
 
 
+def _half_in_a_system_message() -> dict[str, Any]:
+    asked = {"role": "assistant", "content": [_USE, {**_USE, "id": "toolu_2"}]}
+    given = {"role": "system", "content": [{**_RESULT, "tool_use_id": "toolu_2"}]}
+    return {
+        "model": "m",
+        "max_tokens": 9,
+        "messages": [_GO, asked, {"role": "user", "content": [_RESULT]}, given],
+    }
+
+
 _BODIES: dict[str, tuple[str, dict[str, Any]]] = {
     "RESP-DUP-CALL-ID: a hosted search has two outputs": (
         "openai_responses",
         {"input": [_GO, _SEARCH, _FOUND, _FOUND]},
+    ),
+    "RESP-DUP-CALL-ID: a hosted search stands twice": (
+        "openai_responses",
+        {"input": [_GO, _SEARCH, _SEARCH, _FOUND]},
+    ),
+    "ANT-USE-NO-RESULT: a second result stands behind the first, in a system message": (
+        "anthropic",
+        _half_in_a_system_message(),
     ),
     "RESP-COMPACTION-LAST: two triggers": ("openai_responses", {"input": [_TRIGGER, _TRIGGER, _GO]}),
     "ANT-USE-NO-RESULT: the result stands in a system message": (

@@ -9,6 +9,7 @@ provider advises.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import is_
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -236,6 +237,22 @@ def _system(body: Body, violation: Violation) -> Mended:
     return Mended("The system message is moved behind the next user turn.")
 
 
+def _out_of_system(body: Body, _violation: Violation) -> Mended | None:
+    """Results that stand where they should, but in a system message."""
+    rows: list[Any] = []
+    for row in body["messages"]:
+        content = row.get("content") if isinstance(row, Mapping) and row.get("role") == "system" else None
+        blocks = content if isinstance(content, list) else []
+        results = [each for each in blocks if isinstance(each, Mapping) and block_type(each) == TOOL_RESULT]
+        rest = [each for each in blocks if each not in results]
+        rows += [{"role": "user", "content": results}] if results else []
+        rows += [{**row, "content": rest}] if results and rest else [] if results else [row]
+    if len(rows) == len(body["messages"]) and all(map(is_, rows, body["messages"])):
+        return None
+    body["messages"] = rows
+    return Mended("Results stand in a system message: they are moved into a user message.")
+
+
 def _is_user(row: object) -> bool:
     return isinstance(row, Mapping) and row.get("role") not in ("assistant", "system")
 
@@ -262,6 +279,7 @@ AnthropicRepairer.mends = MappingProxyType[str, Mend](
         rules.THINKING_FIRST.id: _without_thinking,
         rules.PREFILL.id: _go_on,
         rules.SYSTEM_PLACEMENT.id: _system,
+        rules.USE_NO_RESULT.id: _out_of_system,
         rules.TOOLS_DEFINED.id: _define_tool,
         MINIMAX_FOLLOW.id: _apart,
     }

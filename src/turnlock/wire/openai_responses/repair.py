@@ -163,12 +163,20 @@ def _reasoning(body: dict[str, Any], violation: Violation) -> Mended | None:
     return Mended("The reasoning belongs to an item that is not sent with it: it is set aside.", rows.pop(at))
 
 
-def _second_output(body: dict[str, Any], violation: Violation) -> Mended | None:
-    """Of a call that the provider executed: the pairing has none of those."""
+def _hosted_twice(body: dict[str, Any], violation: Violation) -> Mended | None:
+    """A call that the provider executed, or its output: the pairing has none of those."""
     rows, at = _row(body, violation)
-    if item_type(rows[at]) not in BY_OUTPUT:
+    kind = item_type(rows[at])
+    if kind in BY_OUTPUT:
+        return Mended("The output is a second one for its call: it is set aside.", rows.pop(at))
+    same = (_but_id(row) == _but_id(rows[at]) for row in rows[:at] if isinstance(row, Mapping))
+    if not by_provider(BY_CALL[kind], rows[at]) or not any(same):
         return None
-    return Mended("The output is a second one for its call: it is set aside.", rows.pop(at))
+    return Mended("The provider's call stands here already: its double is set aside.", rows.pop(at))
+
+
+def _but_id(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "id"}
 
 
 def _to_the_end(body: dict[str, Any], violation: Violation) -> Mended:
@@ -190,7 +198,7 @@ def _close_held(body: dict[str, Any], violation: Violation) -> Mended:
 
 ResponsesRepairer.mends = MappingProxyType[str, Mend](
     {
-        rules.DUP_CALL_ID.id: _second_output,
+        rules.DUP_CALL_ID.id: _hosted_twice,
         rules.DUP_ITEM_ID.id: _twice,
         rules.ITEMID_PREFIX.id: _without_id,
         rules.REASONING_FOLLOW.id: _reasoning,
