@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from turnlock.strict import judge_anthropic
 from turnlock.wire import Settings, check, encoder, repair
 
 _GO = {"role": "user", "content": "go"}
@@ -69,6 +70,15 @@ def test_a_repair_ends_with_a_body_that_may_leave(dialect: str, body: dict[str, 
     assert 1 <= len(done.changes) <= 2
     again = repair(done.body, dialect)
     assert (again.body, again.changes) == (done.body, ())
+
+
+def test_a_message_that_lost_its_result_holds_the_one_that_is_made() -> None:
+    """ANT-USE-NO-RESULT: the provider takes no empty message, also not beside the results."""
+    rows = [_GO, {"role": "assistant", "content": [_USE]}, {"role": "user", "content": []}]
+    done = repair({"model": "m", "max_tokens": 9, "messages": rows}, "anthropic")
+    assert done.ok
+    assert judge_anthropic(done.value) is None
+    assert len(done.value["messages"]) == 3
 
 
 @pytest.mark.parametrize("dialect", ["mistral", "mistral+v3", "bedrock_converse"])

@@ -9,7 +9,6 @@ provider advises.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from operator import is_
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -37,6 +36,7 @@ from turnlock.wire.repair.repairer import Mend, Mended, Reach, Repairer
 
 Body = dict[str, Any]
 
+_EMPTY = {"role": "user", "content": []}
 _MADE = -1  # the row of a piece that stood in none
 _ANY_LENGTH = 4096  # the provider names no limit: an id that it takes is not changed
 _SORTS = {TEXT: Sort.SAID, TOOL_USE: Sort.CALL, **dict.fromkeys(THINKING, Sort.REASONING)}
@@ -61,7 +61,8 @@ class AnthropicRepairer(Repairer):
         before: Piece | None = None
         for piece in pieces:
             if not piece.shell:
-                rows.append(piece.raw)
+                if not (piece.raw == _EMPTY and before is not None and before.row < 0):
+                    rows.append(piece.raw)  # else the results that are made stand in its place
             elif before is not None and _one_row(before, piece):
                 rows[-1]["content"].append(piece.raw)
             else:
@@ -244,10 +245,10 @@ def _out_of_system(body: Body, _violation: Violation) -> Mended | None:
         content = row.get("content") if isinstance(row, Mapping) and row.get("role") == "system" else None
         blocks = content if isinstance(content, list) else []
         results = [each for each in blocks if isinstance(each, Mapping) and block_type(each) == TOOL_RESULT]
-        rest = [each for each in blocks if each not in results]
-        rows += [{"role": "user", "content": results}] if results else []
-        rows += [{**row, "content": rest}] if results and rest else [] if results else [row]
-    if len(rows) == len(body["messages"]) and all(map(is_, rows, body["messages"])):
+        rest = {"content": [each for each in blocks if each not in results]}
+        rows += [{"role": "user", "content": results}] if results else [row]
+        rows += [{**row, **rest}] if results and rest["content"] else []
+    if rows == body["messages"]:
         return None
     body["messages"] = rows
     return Mended("Results stand in a system message: they are moved into a user message.")
