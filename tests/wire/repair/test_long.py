@@ -9,6 +9,7 @@ import pytest
 from attrs import define, field
 
 from turnlock.wire import repair
+from turnlock.wire.gemini import GeminiRepairer
 from turnlock.wire.openai_chat import ChatRepairer
 from turnlock.wire.repair import pairing, repairer
 from turnlock.wire.repair.pieces import Piece
@@ -88,3 +89,16 @@ def test_a_gateway_that_takes_an_id_once_gets_it_once() -> None:
     assert done.ok
     assert len({row.get("call_id") for row in done.value["input"][1:]}) == 2
     assert repair(done.body, "openai_responses+unique_ids").changes == ()
+
+
+def test_gemini_tells_calls_without_ids_apart_by_counting_on() -> None:
+    """GEM-PARITY: labels of our own for calls of one name, each made once and not searched for."""
+    calls = [{"functionCall": {"name": "f", "args": {}}}] * 300
+    turns = [[{"role": "model", "parts": [call]}, {"role": "user", "parts": [_ANSWER]}] for call in calls]
+    pieces = GeminiRepairer().pieces([row for turn in turns for row in turn])
+    labels = [piece.label for piece in pieces]
+    assert labels[::2] == labels[1::2]
+    assert len(set(labels)) == 300
+
+
+_ANSWER = {"functionResponse": {"name": "f", "response": {"output": "ok"}}}

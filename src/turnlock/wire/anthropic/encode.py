@@ -154,7 +154,7 @@ class AnthropicEncoder(Encoder):
         super()._keep(items, length, settings)
         self._plan = plan(items, len(self._items), length, lambda call: may_be_sent(call, settings.model))
 
-    def _closing(self, _last: Item, _settings: Settings) -> Rows:
+    def _closing(self, _settings: Settings) -> Rows:
         ends = self._answers[-1] if self._answers else None
         if ends is None or ends.row < self._rows - 1 or self._plan.flying or is_server_block(ends.last):
             return []

@@ -36,6 +36,7 @@ from turnlock.wire.repair.repairer import Mend, Mended, Reach, Repairer
 
 Body = dict[str, Any]
 
+_EMPTY = {"role": "user", "content": []}
 _MADE = -1  # the row of a piece that stood in none
 _ANY_LENGTH = 4096  # the provider names no limit: an id that it takes is not changed
 _SORTS = {TEXT: Sort.SAID, TOOL_USE: Sort.CALL, **dict.fromkeys(THINKING, Sort.REASONING)}
@@ -60,7 +61,8 @@ class AnthropicRepairer(Repairer):
         before: Piece | None = None
         for piece in pieces:
             if not piece.shell:
-                rows.append(piece.raw)
+                if not (piece.raw == _EMPTY and before is not None and before.row < 0):
+                    rows.append(piece.raw)  # else the results that are made stand in its place
             elif before is not None and _one_row(before, piece):
                 rows[-1]["content"].append(piece.raw)
             else:
@@ -109,13 +111,15 @@ def _piece(piece: Piece, *, by_model: bool) -> Piece:
     sort = _SORTS.get(kind, Sort.SERVER) if by_model else Sort.MESSAGE
     if kind == TOOL_RESULT:
         sort = Sort.OUTPUT
+        if piece.shell.get("role") == "system":  # where it would be moved from again
+            piece.shell = {"role": "user"}
     label = piece.raw.get(_LABELS[kind]) if sort in (Sort.CALL, Sort.OUTPUT) else None
     return evolve(piece, sort=sort, kind=kind, label=label if isinstance(label, str) else "")
 
 
 def _one_row(before: Piece, piece: Piece) -> bool:
     if before.row == piece.row >= 0:
-        return True
+        return before.shell.get("role") == piece.shell.get("role")
     made = before.row < 0 or piece.row < 0
     return made and before.sort is piece.sort is Sort.OUTPUT and before.shell == piece.shell
 
@@ -234,6 +238,22 @@ def _system(body: Body, violation: Violation) -> Mended:
     return Mended("The system message is moved behind the next user turn.")
 
 
+def _out_of_system(body: Body, _violation: Violation) -> Mended | None:
+    """Results that stand where they should, but in a system message."""
+    rows: list[Any] = []
+    for row in body["messages"]:
+        content = row.get("content") if isinstance(row, Mapping) and row.get("role") == "system" else None
+        blocks = content if isinstance(content, list) else []
+        results = [each for each in blocks if isinstance(each, Mapping) and block_type(each) == TOOL_RESULT]
+        rest = {"content": [each for each in blocks if each not in results]}
+        rows += [{"role": "user", "content": results}] if results else [row]
+        rows += [{**row, **rest}] if results and rest["content"] else []
+    if rows == body["messages"]:
+        return None
+    body["messages"] = rows
+    return Mended("Results stand in a system message: they are moved into a user message.")
+
+
 def _is_user(row: object) -> bool:
     return isinstance(row, Mapping) and row.get("role") not in ("assistant", "system")
 
@@ -260,6 +280,7 @@ AnthropicRepairer.mends = MappingProxyType[str, Mend](
         rules.THINKING_FIRST.id: _without_thinking,
         rules.PREFILL.id: _go_on,
         rules.SYSTEM_PLACEMENT.id: _system,
+        rules.USE_NO_RESULT.id: _out_of_system,
         rules.TOOLS_DEFINED.id: _define_tool,
         MINIMAX_FOLLOW.id: _apart,
     }

@@ -105,7 +105,7 @@ class BedrockEncoder(Encoder):
             return self._answer(block, settings)
         return self._gap(block)
 
-    def _closing(self, _last: Item, _settings: Settings) -> Rows:
+    def _closing(self, _settings: Settings) -> Rows:
         return [] if self._ends_with() == "user" else [_user([text(CONTINUE)])]
 
     def _ends_with(self) -> str:

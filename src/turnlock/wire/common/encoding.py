@@ -103,7 +103,7 @@ class Encoder(ABC):
             self._keep(items, length, settings)
             for block in self._blocks(items, length):
                 self._append(block, settings)
-            closing = [] if self._paused or not length else self._closing(items[length - 1], settings)
+            closing = [] if self._paused else self._closing(settings)
         except BaseException:
             self._basis = None  # half a block may be written: begin anew the next time
             raise
@@ -177,7 +177,7 @@ class Encoder(ABC):
     def _block(self, block: Sequence[Item], settings: Settings) -> tuple[Rows, Places]:
         """Write one block."""
 
-    def _closing(self, _last: Item, _settings: Settings) -> Rows:
+    def _closing(self, _settings: Settings) -> Rows:
         """Rows behind the last item that only this request carries; they are no part of the history."""
         return []
 

@@ -106,7 +106,7 @@ class Anywhere:
         for call_id, at in self._open.items():
             if call_id not in optional:
                 yield Finding(at, Flaw.UNANSWERED, (call_id,))
-        for call_id in held:
+        for call_id in sorted(held):  # a set has no order that two processes share
             if call_id not in self._calls and call_id not in self._early and call_id not in optional:
                 yield Finding(HELD, Flaw.UNANSWERED, (call_id,))
 

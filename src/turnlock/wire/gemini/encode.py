@@ -182,7 +182,7 @@ class GeminiEncoder(Encoder):
         said = {"name": call.name or NAMELESS, "response": {field: output.model_text}}
         return {RESPONSE: {"id": wire_id, **said} if call.call_id else said}
 
-    def _closing(self, _last: Item, _settings: Settings) -> Rows:
+    def _closing(self, _settings: Settings) -> Rows:
         """GEM-TRAILING-MODEL: the user speaks last."""
         standing = zip(reversed(self._items), reversed(self._places), strict=True)
         last = next((item for item, place in standing if place is not None), None)

@@ -115,7 +115,7 @@ class _Pieces:
     found: list[Piece] = field(init=False, factory=list)
     _matching: Matching = field(init=False, factory=Matching)
     _labels: dict[int, str] = field(init=False, factory=dict)
-    _taken: set[str] = field(init=False, factory=set)
+    _taken: dict[str, int] = field(init=False, factory=dict)
     _in_answer: bool = field(init=False, default=False)
 
     def take(self, at: int, row: object) -> None:
@@ -151,11 +151,12 @@ class _Pieces:
         return evolve(piece, label=self._labels[number])
 
     def _new_label(self, wanted: str) -> str:
-        label, count = wanted, 1
+        label, count = wanted, self._taken.get(wanted, 0)
         while label in self._taken:
             count += 1
             label = f"{wanted} ({count})"
-        self._taken.add(label)
+        self._taken[wanted] = count  # from where to count on
+        self._taken.setdefault(label, 1)
         return label
 
 

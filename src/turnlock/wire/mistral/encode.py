@@ -88,7 +88,7 @@ class MistralEncoder(Encoder):
             return self._output(item)
         return self._answer(block, settings)
 
-    def _closing(self, _last: Item, _settings: Settings) -> Rows:
+    def _closing(self, _settings: Settings) -> Rows:
         return [_user(CONTINUE)] if isinstance(self._before(), ModelItem | None) else []
 
     def _before(self) -> Item | None:

@@ -117,12 +117,15 @@ def _in_order(body: Row, violation: Violation) -> Mended | None:
 
 def _at_the_end(body: Row, violation: Violation) -> Mended | None:
     rows = body.get("messages")
-    if not isinstance(rows, list) or not rows:
+    if not isinstance(rows, list):
         return None
     if violation.at.endswith("/prefix"):
         _, at = _place(body, violation)
         rows[at].pop("prefix")
         return Mended("Only the last message may be a prefix: this one is none.")
+    if not rows:
+        rows.append({"role": "user", "content": CONTINUE})
+        return Mended("The history is empty: a user's message stands in it.")
     rows.append({"role": "user", "content": CONTINUE})
     return Mended("An answer may not be the last word: a user's message stands behind it.")
 

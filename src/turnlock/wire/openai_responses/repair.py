@@ -165,8 +165,26 @@ def _reasoning(body: dict[str, Any], violation: Violation) -> Mended | None:
     return Mended("The reasoning belongs to an item that is not sent with it: it is set aside.", rows.pop(at))
 
 
+def _hosted_twice(body: dict[str, Any], violation: Violation) -> Mended | None:
+    """A call that the provider executed, or its output: the pairing has none of those."""
+    rows, at = _row(body, violation)
+    kind = item_type(rows[at])
+    if kind in BY_OUTPUT:
+        return Mended("The output is a second one for its call: it is set aside.", rows.pop(at))
+    same = (_but_id(row) == _but_id(rows[at]) for row in rows[:at] if isinstance(row, Mapping))
+    if not by_provider(BY_CALL[kind], rows[at]) or not any(same):
+        return None
+    return Mended("The provider's call stands here already: its double is set aside.", rows.pop(at))
+
+
+def _but_id(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "id"}
+
+
 def _to_the_end(body: dict[str, Any], violation: Violation) -> Mended:
     rows, at = _row(body, violation)
+    if isinstance(rows[-1], Mapping) and item_type(rows[-1]) == "compaction_trigger":
+        return Mended("A compaction_trigger stands at the end already: this one is set aside.", rows.pop(at))
     rows.append(rows.pop(at))
     return Mended("The compaction_trigger is moved to the end.")
 
@@ -182,6 +200,7 @@ def _close_held(body: dict[str, Any], violation: Violation) -> Mended:
 
 ResponsesRepairer.mends = MappingProxyType[str, Mend](
     {
+        rules.DUP_CALL_ID.id: _hosted_twice,
         rules.DUP_ITEM_ID.id: _twice,
         rules.ITEMID_PREFIX.id: _without_id,
         rules.REASONING_FOLLOW.id: _reasoning,
@@ -194,6 +213,7 @@ ResponsesRepairer.mends = MappingProxyType[str, Mend](
 
 ResponsesRepairer.reach = MappingProxyType(
     {
+        rules.DUP_CALL_ID.id: Reach.PLACE,
         rules.DUP_ITEM_ID.id: Reach.PLACE,
         rules.ITEMID_PREFIX.id: Reach.PLACE,
         rules.REASONING_FOLLOW.id: Reach.PLACE,
