@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given, strategies as st
@@ -295,3 +299,84 @@ def test_each_request_is_judged_as_if_it_stood_alone(
         (each.request.index, each.violation) for each in look(path, None, lambda: None) if each.request
     ]
     assert together == alone
+
+
+TURNS = [
+    {"type": "user", "content": [{"text": "Look."}]},
+    {"type": "gemini", "content": "Done."},
+]
+"""A session of Gemini CLI that is at rest: its next request begins with what the user will say."""
+
+
+def test_a_session_at_rest_is_clean(tmp_path: Path) -> None:
+    """GEM-TRAILING-MODEL: how the next request ends nobody knows yet; a body that ends so is wrong."""
+    session = {"sessionId": "s", "projectHash": "p", "messages": TURNS}
+    assert found(saved(tmp_path / "session.json", session)) == []
+    user, model = (
+        {"role": "user", "parts": [{"text": "Look."}]},
+        {"role": "model", "parts": [{"text": "Done."}]},
+    )
+    body = saved(tmp_path / "body.json", {"contents": [user, model]})
+    assert [each["rule"] for each in found(body)] == ["GEM-TRAILING-MODEL"]
+    assert "body.json, request (0) of gemini" in lint(body).stdout
+
+
+def test_another_format_is_no_clean_one(tmp_path: Path) -> None:
+    """What --dialect says against what stands there was not judged: 2, and never a silent 0."""
+    asked = {"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "t", "arguments": "{}"}}]}
+    path = saved(tmp_path / "body.json", {"messages": [{"role": "user", "content": "Look."}, asked]})
+    [unreadable] = found(path, "--dialect", "anthropic+4.6")
+    assert unreadable["message"] == "it is written as openai_chat: it cannot be judged as anthropic+4.6"
+    assert {each["rule"] for each in found(path, "--dialect", "groq")} == {"CHAT-CALL-NO-TOOL"}
+    used = {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "t", "input": {}}]}
+    path = saved(tmp_path / "body.json", {"messages": [said("user", "Look."), used]})
+    assert "written as anthropic" in found(path, "--dialect", "bedrock_converse")[0]["message"]
+    used = {"role": "assistant", "content": [{"toolUse": {"toolUseId": "a", "name": "t", "input": {}}}]}
+    path = saved(tmp_path / "body.json", {"messages": [said("user", "Look."), used]})
+    assert "written as bedrock_converse" in found(path, "--dialect", "mistral")[0]["message"]
+    assert "written as openai_responses" in found(saved(path, OPEN), "--dialect", "gemini")[0]["message"]
+    session = write(tmp_path / "rollout.jsonl", META, item(said("user", "Look.")))
+    assert "none can be read as openai_chat" in found(session, "--dialect", "openai_chat")[0]["message"]
+
+
+def test_nothing_read_is_not_nothing_wrong(tmp_path: Path) -> None:
+    """The last line says that nothing was judged."""
+    (tmp_path / "empty.json").touch()
+    assert lint(tmp_path / "empty.json").stdout.endswith(
+        "0 requests in 1 file: nothing was judged. 1 problem of reading.\n"
+    )
+
+
+def test_the_last_lines_say_where_to_learn_more(tmp_path: Path) -> None:
+    """A rule's name alone explains nothing."""
+    assert "More of a rule, and who saw it: turnlock lint --explain RULE\n" in lint(refused(tmp_path)).stdout
+
+
+def test_a_reader_who_leaves_is_told_apart_from_a_violation(tmp_path: Path) -> None:
+    """``| head -1``: 141, as of every command; 1 would say that something was found."""
+    path = saved(tmp_path / "body.json", SOUND)
+    command = [sys.executable, "-m", "turnlock", "lint", str(path)]
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+def test_rows_fit_a_narrow_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row is a line there too, and the call at fault is on it."""
+    called = {"type": "tool_use", "id": "a", "name": "t", "input": {}}
+    spoken = {"role": "assistant", "content": [{"type": "text", "text": "long " * 40}, called]}
+    path = saved(tmp_path / "body.json", {"messages": [{"role": "user", "content": "Look."}, spoken]})
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    monkeypatch.setenv("COLUMNS", "60")
+    rows = [click.unstyle(line) for line in lint(path).stdout.splitlines() if " | " in line]
+    assert max(map(len, rows)) <= 60
+    assert rows[1].endswith(" + call t a")
+
+
+def test_help_names_the_profiles() -> None:
+    """Nobody has to guess what stands behind a +."""
+    told = lint("--help").stdout
+    assert "gemini+3" in told
+    assert "bedrock_converse+unmixed_user" in told

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from turnlock.cli.lint.rows import in_a_line
+from turnlock.cli.lint.rows import fitted, in_a_line
 
 RESULT = {"type": "tool_result", "tool_use_id": "a", "is_error": True, "content": "no"}
 
@@ -63,3 +63,57 @@ RESULT = {"type": "tool_result", "tool_use_id": "a", "is_error": True, "content"
 def test_a_row_in_a_line(row: Any, line: str) -> None:
     """Enough to find it, and nothing else."""
     assert in_a_line(row) == line
+
+
+LONG = {"type": "text", "text": "long " * 40}
+CALLS = [{"type": "tool_use", "id": f"call_{number}", "name": "t"} for number in range(9)]
+
+
+@pytest.mark.parametrize(
+    ("row", "block", "line"),
+    [
+        ({"role": "assistant", "content": [LONG]}, (), 'assistant: "long long long long long long long …'),
+        (
+            {"role": "assistant", "content": [LONG, CALLS[0]]},
+            ("content", "1"),
+            "assistant: … + call t call_0",
+        ),
+        (
+            {"role": "assistant", "content": [LONG, LONG, CALLS[0], CALLS[1]]},
+            ("content", "2"),
+            "assistant: … + call t call_0 + call t call_1",
+        ),
+        (
+            {"role": "assistant", "content": CALLS},
+            ("content", "8"),
+            "assistant: … + call t call_7 + call t call_8",
+        ),
+        (
+            {"role": "assistant", "content": CALLS},
+            ("content", "0"),
+            "assistant: call t call_0 + call t call_1 + call…",
+        ),
+        (
+            {
+                "role": "assistant",
+                "content": "long " * 40,
+                "tool_calls": [
+                    {"id": "a", "function": {"name": "t"}},
+                    {"id": "b", "function": {"name": "u"}},
+                ],
+            },
+            ("tool_calls", "1"),
+            "assistant: … + call t a + call u b",
+        ),
+        (
+            {"role": "user", "content": "long " * 40},
+            ("content", "7"),
+            'user: "long long long long long long long long …',
+        ),
+    ],
+)
+def test_the_block_that_is_meant_is_seen(row: Any, block: tuple[str, ...], line: str) -> None:
+    """Whatever stands before it; on a line of so many letters."""
+    shown = fitted(row, 48, block)
+    assert len(shown) <= 48
+    assert shown == line

@@ -335,7 +335,7 @@ def test_the_input_is_replaced_only_when_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "neither JSON nor JSON lines"),
+        ("", "it is empty"),
         ("{oops", "neither JSON nor JSON lines"),
         ("[1, 2]", "its format is unknown"),
         ('{"hello": 1}', "its format is unknown"),

@@ -44,6 +44,17 @@ def test_an_interrupt_while_the_provider_executes() -> None:
     assert notes(story) == [f"{NOTES[StopReason.INTERRUPTED]} {LEFT_OUT}"]
 
 
+def test_a_paused_answer_goes_back_with_nothing_behind_it() -> None:
+    """C45 and R21: its request says so, and no other one does."""
+    story = Story()
+    story.send("U1")
+    story.reply(A(), finish=Finish.PAUSE)
+    story.reply(A())
+    story.send("U2")
+    sent = [each.paused for each in story.log if isinstance(each, commands.SendRequest)]
+    assert sent == [False, True, False]
+
+
 def test_what_was_found_stays() -> None:
     """C46 and R16: a server call with its result is a finished one, and nothing of it is set aside."""
     story = Story()

@@ -11,12 +11,15 @@ import httpx2
 import pytest
 import trio
 from anthropic import AsyncAnthropic
+from attrs import define, field
 
 from support.ear import Ear
 from support.wire_server import END, OK, Step, WireServer, chunk, sse, status
 from turnlock import AnthropicMessages, ModelError, Usage
 from turnlock.engine import Finish, Trouble
 from turnlock.models import Request, Response
+from turnlock.strict import Script, StrictProvider
+from turnlock.strict.server import InProcess
 
 Event = dict[str, Any]
 
@@ -45,7 +48,7 @@ def ends(at: int) -> Event:
     return {"type": "content_block_stop", "index": at}
 
 
-def stops(reason: str, **usage: int) -> Event:
+def stops(reason: str | None, **usage: int) -> Event:
     return {"type": "message_delta", "delta": {"stop_reason": reason}, "usage": usage}
 
 
@@ -212,6 +215,7 @@ async def test_an_input_that_is_not_json() -> None:
         ([STOP], False),
         ([stops("max_tokens"), STOP], True),
         ([stops("refusal"), STOP], True),
+        ([stops(None, output_tokens=7), stops("max_tokens"), STOP], True),
     ]
     for events, cut in behind:
         ear, _ = await heard(START, *half, *events)
@@ -274,6 +278,12 @@ async def test_stop_reasons(reason: str, finish: Finish) -> None:
     """R13, R21: why the model stopped."""
     _, response = await heard(START, *text("Hi."), stops(reason), STOP)
     assert response.finish is finish
+
+
+async def test_counts_behind_the_reason() -> None:
+    """A message_delta that names no reason takes none back."""
+    _, response = await heard(START, *text("Hi."), stops("max_tokens"), stops(None, output_tokens=7), STOP)
+    assert response == Response(Finish.LENGTH, Usage(3, 7), "msg_1")
 
 
 async def test_the_context_is_full() -> None:
@@ -363,6 +373,26 @@ async def test_an_abort_closes_the_connection() -> None:
         while not server.lost:
             await trio.sleep(0.005)
     assert ear.items == []
+
+
+async def test_an_abort_without_a_socket() -> None:
+    """R22: a transport of one's own learns of it as well."""
+
+    @define(eq=False)
+    class Impatient(Ear):
+        scope: trio.CancelScope = field(kw_only=True)
+
+        def text(self, delta: str) -> None:
+            self.scope.cancel()
+
+    provider = StrictProvider(Script.of({"text": "Half an answer."}))
+    http = httpx2.AsyncClient(transport=InProcess(provider))
+    async with AsyncAnthropic(base_url="http://strict", api_key="sk-ant-x", http_client=http) as client:
+        model = AnthropicMessages("m", client=client)
+        said = b'{"model":"m","messages":[{"role":"user","content":"Hi."}],"stream":true}'
+        with trio.CancelScope() as scope:
+            await model.respond(Request(1, said, [], 0), Impatient(scope=scope))
+    assert [exchange.ended for exchange in provider.exchanges] == ["aborted"]
 
 
 # ── errors ──────────────────────────────────────────────────────────────────────────────────────────

@@ -7,7 +7,7 @@ the library, which is judged by it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -191,6 +191,33 @@ def _is_said(rows: list[Any], at: int, dialect: str) -> bool:
     field = _BLOCKS.get(_family(dialect))
     blocks = row.get(field) if field else None
     return not isinstance(blocks, list) or any(_block_label(block) is None for block in blocks)
+
+
+def hurt(body: Mapping[str, Any], dialect: str, choose: Callable[[int], int]) -> dict[str, Any]:
+    """Rows and blocks deleted, doubled and moved, as chance has it: ``choose(n)`` is a number below n.
+
+    Rows that end up empty go; what the provider executed itself is not doubled, because it alone writes it.
+    """
+    damaged = deepcopy(dict(body))
+    rows, field = damaged[key_of(dialect)], _BLOCKS.get(_family(dialect), "")
+    for _ in range(1 + choose(3)):
+        lists = [row[field] for row in rows if isinstance(row.get(field), list) and row[field]]
+        entries = lists[choose(len(lists))] if lists and choose(2) else rows
+        if entries:
+            _hit(entries, choose)
+    rows[:] = [row for row in rows if not field or row.get(field) != []]
+    return damaged
+
+
+def _hit(entries: list[Any], choose: Callable[[int], int]) -> None:
+    at, way = choose(len(entries)), choose(3)
+    entry = entries[at]
+    if way == 0 or (way == 1 and entry.get("execution") == "server"):
+        del entries[at]
+    elif way == 1:
+        entries.insert(choose(len(entries) + 1), deepcopy(entry))
+    else:
+        entries.insert(choose(len(entries)), entries.pop(at))
 
 
 def said(value: Any, *, below: str = "") -> Counter[str]:

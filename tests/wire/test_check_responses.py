@@ -312,4 +312,4 @@ def test_deepseek_wants_outputs_directly_behind_the_run_of_calls() -> None:
     assert deepseek(call, second, done, USER) == ["DS-RESP-ADJACENT"]
     assert deepseek(call, done, seconded, 7) == ["DS-RESP-OUTPUT-NO-CALL", "UNREADABLE"]
     twice = check({"input": [call, done, done]}, "deepseek_responses")
-    assert [(each.rule, each.severity) for each in twice] == [("DS-RESP-OUTPUT-NO-CALL", Severity.WARNING)]
+    assert [(each.rule, each.severity) for each in twice] == [("DS-RESP-OUTPUT-NO-CALL", Severity.ERROR)]

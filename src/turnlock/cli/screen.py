@@ -21,6 +21,14 @@ from rich.status import Status
 _PATIENCE = 1.0  # seconds before it is shown
 
 
+class Paper(Console):
+    """Where a command tells what it has found. A reader who leaves ends it as it ends every command."""
+
+    def on_broken_pipe(self) -> None:
+        """Called while the error is handled; rich itself would end with 1, which means something here."""
+        raise BrokenPipeError
+
+
 @define(eq=False)
 class Progress:
     """A line on stderr, on a terminal, once something takes long."""

@@ -40,12 +40,14 @@ class SendRequest:
     """Send the first ``length`` items of the transcript to the model, as request ``number``.
 
     ``known`` is what the provider knows of them, if it keeps responses: it may go on from there (R22).
+    ``paused``: the provider paused, and gets its last response back as it came (R21).
     """
 
     number: int
     turn: int
     length: int
     known: Known | None = None
+    paused: bool = False
 
 
 @value

@@ -249,7 +249,8 @@ class Engine:
         self.turn.request = self.requests
         length = self.transcript.mark_sent()
         known = self.transcript.known
-        self._out.append(commands.SendRequest(self.requests, self.turn.number, length, known))
+        paused = self.turn.paused
+        self._out.append(commands.SendRequest(self.requests, self.turn.number, length, known, paused))
         self._out.extend(commands.Delivered(letter) for letter in letters)
 
     def _finish(self) -> None:

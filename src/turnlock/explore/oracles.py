@@ -95,10 +95,19 @@ def _send_request(facts: Facts, command: commands.SendRequest) -> None:
     carries = len(facts.items) + len(facts.new)
     if command.length != carries:
         raise Wrong(f"{request} carries {command.length} items, and should carry {carries}")
+    _goes_on(facts, command, request)
     facts.requests = facts.flight = command.number
     facts.asked += 1
     facts.sent = carries
     facts.lost = facts.opening = False
+
+
+def _goes_on(facts: Facts, command: commands.SendRequest, request: str) -> None:
+    """From what the response before it has left with its provider (R21, R22)."""
+    if command.paused != facts.paused:
+        raise Wrong(f"{request} says paused={command.paused}, and the last response {facts.paused}")
+    if command.known is not None:
+        raise Wrong(f"{request} goes on from {command.known}: no response here has an id")
 
 
 def _carry(facts: Facts, request: int) -> None:

@@ -104,8 +104,9 @@ class Gemini:
             http_options = genai.types.HttpOptions(httpx_async_client=self._http)
             try:
                 self.client = genai.Client(vertexai=self._on_vertex, http_options=http_options)
-            except ValueError as error:  # there is no key
-                raise ModelError(Trouble.FATAL, str(error)) from error
+            except ValueError as error:  # there is no key, or on Vertex no project
+                hint = "" if self._on_vertex else " Set GEMINI_API_KEY, or give a client that has a key."
+                raise ModelError(Trouble.FATAL, f"{error}{hint}") from error
             self.owned = True
         given = self._sdk._http_options.httpx_async_client  # noqa: SLF001
         return given if isinstance(given, httpx2.AsyncClient) else self._http

@@ -9,6 +9,7 @@ The room reads files and writes none. It judges nothing: rules stand in ``turnlo
 """
 
 from turnlock.reports.readers import (
+    BODIES as BODIES,
     FORMATS as FORMATS,
     Implied as Implied,
     Recording as Recording,

@@ -9,9 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
+from types import MappingProxyType
 
-from turnlock.wire import DIALECTS, NOTES, PROFILES, RULES, Rule
+from turnlock.wire import DIALECTS, RULES, Rule
+from turnlock.wire.anthropic.rules import NOTES as ANTHROPIC
+from turnlock.wire.bedrock.rules import NOTES as BEDROCK
 from turnlock.wire.common.rules import UNREADABLE
+from turnlock.wire.gemini.rules import NOTES as GEMINI
+from turnlock.wire.openai_chat.rules import NOTES as CHAT
+from turnlock.wire.openai_responses.rules import NOTES as RESPONSES
+
+NOTES: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
+    {
+        "openai_responses": RESPONSES,
+        "openai_chat": CHAT,
+        "anthropic": ANTHROPIC,
+        "gemini": GEMINI,
+        "bedrock_converse": BEDROCK,
+    }
+)
+"""What no check looks for: shapes that are accepted, which have no text, and refusals that no body shows."""
 
 REGENERATE = "turnlock lint --rulebook > docs/wire-rules.md"
 """How the page is written anew."""
@@ -97,8 +114,8 @@ def _section(dialect: str) -> Iterator[str]:
     owner = _owners()
     rules, notes = RULES[dialect], NOTES.get(dialect, ())
     yield f"## {dialect}\n"
-    if PROFILES[dialect]:
-        yield f"Profiles: {', '.join(f'`{dialect}+{profile}`' for profile in sorted(PROFILES[dialect]))}.\n"
+    if profiles := sorted({profile for rule in rules for profile in rule.profiles}):
+        yield f"Profiles: {', '.join(f'`{dialect}+{profile}`' for profile in profiles)}.\n"
     own = [rule for rule in (*rules, *notes) if owner[rule] == dialect]
     if own:
         yield "| rule | severity | in short |"

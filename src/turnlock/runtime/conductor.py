@@ -250,8 +250,7 @@ class Conductor:
     # ── requests ────────────────────────────────────────────────────────────────────────────────────
 
     def _on_send_request(self, command: commands.SendRequest) -> None:
-        items = self.engine.transcript.items
-        sent = self.requester.send(command.number, command.turn, items, command.length, command.known)
+        sent = self.requester.send(command, self.engine.transcript.items)
         self._positions = sent.positions
         if sent.problem is not None:
             self.log.debug("request.refused", turn=command.turn, request=command.number, problem=sent.problem)

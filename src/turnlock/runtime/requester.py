@@ -19,8 +19,8 @@ import trio
 from attrs import define, field
 
 from turnlock.engine import Call, Cause, Finish, Item, Limits, ModelItem, Policy, Text, Trouble, inputs
+from turnlock.engine.commands import SendRequest
 from turnlock.engine.inputs import PLAIN
-from turnlock.engine.items import Known
 from turnlock.engine.outcome import format_seconds
 from turnlock.errors import ModelError
 from turnlock.models import Model, Request, Usage
@@ -220,14 +220,15 @@ class Requester:
         self.ordinals += 1
         return self.ordinals
 
-    def send(
-        self, number: int, turn: int, items: list[Item], length: int, known: Known | None = None
-    ) -> Flight:
+    def send(self, command: SendRequest, items: list[Item]) -> Flight:
         """Encode, check and send; nothing leaves when the provider would refuse it (R15)."""
+        number, turn, length = command.number, command.turn, command.length
         body, positions, problem = b"", None, None
         if self.encoder is not None:
             try:
-                encoded = self.encoder.encode(items, length, self.settings, known)
+                encoded = self.encoder.encode(
+                    items, length, self.settings, command.known, paused=command.paused
+                )
             except _UNSAYABLE as error:
                 problem = f"The request cannot be written: {describe(error)}; nothing was sent."
             else:

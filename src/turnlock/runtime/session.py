@@ -84,7 +84,7 @@ class Session:
         """Describe a session; it begins with its ``async with`` block.
 
         Args:
-            model: An adapter, or a name: ``"openai:gpt-5"``, ``"anthropic:claude-sonnet-4-5"``, …, or
+            model: An adapter, or a name: ``"openai:gpt-5"``, ``"anthropic:claude-sonnet-5"``, …, or
                 ``"demo"``, which plays a script and needs no key.
             tools: Tools, or functions to make tools of.
             instructions: What the model is told before everything else.

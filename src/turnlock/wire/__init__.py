@@ -30,8 +30,6 @@ from turnlock.wire.common.rules import (
 from turnlock.wire.common.walk import Growing as Growing, Walk as Walk
 from turnlock.wire.dialects import (
     DIALECTS as DIALECTS,
-    NOTES as NOTES,
-    PROFILES as PROFILES,
     RULES as RULES,
     check as check,
     decode as decode,

@@ -14,27 +14,17 @@ from typing import Any, Protocol
 from attrs import field, frozen
 
 from turnlock.wire import anthropic, bedrock, gemini, mistral, openai_chat, openai_responses
-from turnlock.wire.anthropic.rules import NOTES as ANTHROPIC_NOTES, RULES as ANTHROPIC_RULES
+from turnlock.wire.anthropic.rules import RULES as ANTHROPIC_RULES
 from turnlock.wire.anthropic.servers import is_in_blocks
-from turnlock.wire.bedrock.rules import (
-    NOTES as BEDROCK_NOTES,
-    RULES as BEDROCK_RULES,
-    UNMIXED_ASSISTANT,
-    UNMIXED_USER,
-)
+from turnlock.wire.bedrock.rules import RULES as BEDROCK_RULES, UNMIXED_ASSISTANT, UNMIXED_USER
 from turnlock.wire.common.encoding import Encoder
 from turnlock.wire.common.history import History
 from turnlock.wire.common.request import Decoded
 from turnlock.wire.common.rules import UNREADABLE, Rule, Violation
 from turnlock.wire.common.walk import Growing, Walk, body_of, walk_all
-from turnlock.wire.gemini.rules import NOTES as GEMINI_NOTES, RULES as GEMINI_RULES
+from turnlock.wire.gemini.rules import RULES as GEMINI_RULES
 from turnlock.wire.mistral.rules import COMMON, HOSTED, RULES as MISTRAL_RULES, V3, V13
-from turnlock.wire.openai_chat.rules import NOTES as CHAT_NOTES
-from turnlock.wire.openai_responses.rules import (
-    DEEPSEEK_RULES,
-    NOTES as RESPONSES_NOTES,
-    RULES as RESPONSES_RULES,
-)
+from turnlock.wire.openai_responses.rules import DEEPSEEK_RULES, RULES as RESPONSES_RULES
 from turnlock.wire.repair.pieces import Repaired
 from turnlock.wire.repair.repairer import Repairer, repair_body
 
@@ -169,23 +159,6 @@ DIALECTS: tuple[str, ...] = tuple(_DIALECTS)
 
 RULES: Mapping[str, tuple[Rule, ...]] = MappingProxyType({name: row.rules for name, row in _DIALECTS.items()})
 """The rules that ``check`` looks for, by dialect."""
-
-NOTES: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
-    {
-        "openai_responses": RESPONSES_NOTES,
-        "openai_chat": CHAT_NOTES,
-        "anthropic": ANTHROPIC_NOTES,
-        "gemini": GEMINI_NOTES,
-        "bedrock_converse": BEDROCK_NOTES,
-    }
-)
-"""What ``check`` does not look for, by dialect: shapes that are accepted, which have no text, and refusals
-that no body shows."""
-
-PROFILES: Mapping[str, frozenset[str]] = MappingProxyType(
-    {name: row.profiles for name, row in _DIALECTS.items()}
-)
-"""What may stand behind a ``+``, by dialect."""
 
 
 def check(

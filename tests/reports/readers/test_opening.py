@@ -13,12 +13,13 @@ from turnlock.reports import FORMATS, Unreadable, detect, open_recording
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("", "neither JSON nor JSON lines"),
+        ("", "it is empty"),
+        ("\n \n", "it is empty"),
         ("# notes\n", "neither JSON nor JSON lines"),
-        ("[]", "its format is unknown; known are " + ", ".join(FORMATS)),
-        ("17", "its format is unknown"),
+        ("[]", "it holds nothing"),
+        ("17", "its format is unknown: known are " + ", ".join(FORMATS)),
         ('{"a": 1}', "its format is unknown"),
-        ('{"a": 1}\n{"b": 2}\n', "neither JSON nor JSON lines"),
+        ('{"a": 1}\n{"b": 2}\n', "its lines are of no known format: known are "),
         ("[" * 100_000, "neither JSON nor JSON lines"),
     ],
 )

@@ -301,6 +301,8 @@ def test_an_error_says_what_it_is(content: Any) -> None:
     assert found.message == "messages.2.content.0.tool_result: content cannot be empty if is_error is true"
     assert found.call_ids == ("a",)
     assert rules(GO, says(use("a")), user(result("a", is_error=False, content=content))) == []
+    (found,) = find(GO, says(text()), says(use("a")), user(result("a", is_error=True, content=content)))
+    assert found.message.startswith("messages.3.content.0.tool_result: ")  # recorded: not merged
     assert rules(GO, says(use("a")), user(result("a", is_error=True, content=[text(), text("")]))) == []
 
 

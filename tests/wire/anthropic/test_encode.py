@@ -428,3 +428,17 @@ def test_what_was_shown_of_an_interrupted_answer_is_text() -> None:
     assert isinstance(said, Text)
     assert rows([U, Text("shown", 1), M, U2])[1] == [text("shown")]
     assert rows([U, Text("part", 1, said.origin), U2])[1] == [text("part")]
+
+
+def test_a_paused_answer_may_end_in_text() -> None:
+    """ANT-PAUSE-TURN: also when it ends in text; otherwise a history must not end with the model's turn."""
+    items: list[Item] = [Message("m1", "go"), Text("Let me look.", 1)]
+    write = encoder("anthropic")
+    paused = json.loads(write.encode(items, 2, Settings("m"), paused=True).body)["messages"]
+    assert paused == [
+        {"role": "user", "content": [{"type": "text", "text": "go"}]},
+        {"role": "assistant", "content": [{"type": "text", "text": "Let me look."}]},
+    ]
+    gone_on = json.loads(write.encode(items, 2, Settings("m")).body)["messages"]
+    assert gone_on[:2] == paused
+    assert [row["role"] for row in gone_on[2:]] == ["user"]

@@ -15,7 +15,7 @@ from turnlock.cli.lint.findings import look
 from turnlock.cli.lint.report import Report, summary
 from turnlock.cli.screen import Progress, few_collections
 from turnlock.reports import FORMATS, explained, rulebook
-from turnlock.wire import DIALECTS, Severity, walk
+from turnlock.wire import DIALECTS, RULES, Severity, walk
 
 _FOUND, _UNREADABLE = 1, 2
 _EVERY = 1000  # requests between two looks at the clock
@@ -25,6 +25,12 @@ def listed(names: Iterable[str]) -> str:
     """Names, on lines that fit."""
     return fill(", ".join(names), 76, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
 
+
+_PROFILES = [
+    f"{name}+{profile}"
+    for name in DIALECTS
+    for profile in sorted({profile for rule in RULES[name] for profile in rule.profiles})
+]
 
 _HELP = f"""Find what a provider would refuse, in captured requests and in recorded sessions.
 
@@ -50,6 +56,10 @@ Examples:
 \b
 Dialects:
 {listed(DIALECTS)}
+
+\b
+Profiles, which make the rules of a dialect stricter; several may be joined:
+{listed(_PROFILES)}
 
 A warning is a rule that no source saw enforced everywhere; with nothing but warnings a file is clean.
 
@@ -138,6 +148,7 @@ def lint(paths: Sequence[Path], dialect: str | None, *, as_json: bool) -> None:
                 report.tell()
     errors, warnings = counts[Severity.ERROR], counts[Severity.WARNING]
     if not as_json:
-        report.conclude(summary(found, counts["requests"], errors, warnings, counts["unread"]))
+        line = summary(found, counts["requests"], errors, warnings, counts["unread"])
+        report.conclude(line, explain=bool(errors or warnings))
     code = _UNREADABLE if counts["unread"] else _FOUND if errors else 0
     click.get_current_context().exit(code)

@@ -1,7 +1,8 @@
 """A file → what is wrong in each of its requests.
 
 A session's requests share their history, and each row is looked at once: a check goes on where the request
-before it ended. What is wrong in a row is wrong in every request that carries it, and is found in each.
+before it ended. What is wrong in a row is wrong in every request that carries it, and is found in each. How
+the request ends that would be sent next is not judged: the user will say something first.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from turnlock.reports import Implied, Recording, open_recording
+from turnlock.cli.lint.explain import rule_of
+from turnlock.reports import BODIES, Implied, Recording, open_recording
 from turnlock.wire import Severity, Violation, Walk, check, walk
 
 UNREADABLE = "UNREADABLE"
@@ -30,6 +32,7 @@ class Finding:
         request: The request; None when something could not be read.
         session: Which session of the file, when it has several.
         line: Where in the file, 1-based, when that is known.
+        ahead: The file does not hold the request: it would be sent next.
     """
 
     file: Path
@@ -37,6 +40,7 @@ class Finding:
     request: Implied | None = None
     session: str = ""
     line: int | None = None
+    ahead: bool = False
 
     @property
     def unreadable(self) -> bool:
@@ -85,11 +89,18 @@ def _look_at(path: Path, recording: Recording, checked: Callable[[], None]) -> I
         for problem in recording.problems[told:]:
             yield Finding(path, _unreadable(problem.problem), line=problem.line)
         told = len(recording.problems)
+        ahead = request.next and request.verdict is None and recording.format != BODIES
         for found in judge.verdict(request):
-            yield Finding(path, found, request, recording.session, request.line)
+            if not (ahead and _says_how_it_ends(found, request)):
+                yield Finding(path, found, request, recording.session, request.line, ahead)
         checked()
     for problem in recording.problems[told:]:
         yield Finding(path, _unreadable(problem.problem), line=problem.line)
+
+
+def _says_how_it_ends(found: Violation, request: Implied) -> bool:
+    last = f"/{request.key}/{request.length - 1}"
+    return rule_of(request.dialect, found.rule).ends and f"{found.at}/".startswith(f"{last}/")
 
 
 def _unreadable(problem: str) -> Violation:
@@ -101,25 +112,27 @@ class _Judge:
     """The check of one session, under way."""
 
     walk: Walk | None = field(init=False, default=None)
+    envelope: Mapping[str, Any] = field(init=False, factory=dict)  # of the request that was judged last
 
     def verdict(self, request: Implied) -> tuple[Violation, ...]:
         try:
             if not request.key:
                 return check(request.body(), request.dialect, request.open_calls)
-            walk = self._goes_on(request, request.judged)
+            walk = self._goes_on(request)
         except ValueError as error:  # the file names a dialect that there is not
             return (_unreadable(str(error)),)
         walk.feed(request.rows[walk.rows : request.length])
         return walk.verdict()
 
-    def _goes_on(self, request: Implied, envelope: Mapping[str, Any]) -> Walk:
+    def _goes_on(self, request: Implied) -> Walk:
         if (
             self.walk is None
             or request.fresh == 0  # another body
             or request.fresh < self.walk.rows  # the history was edited
-            or not _same(self.walk.envelope, envelope)
+            or not _same(self.envelope, request.envelope)
         ):
-            self.walk = walk(request.dialect, envelope, request.open_calls)
+            self.walk = walk(request.dialect, request.judged, request.open_calls)
+        self.envelope = request.envelope
         return self.walk
 
 

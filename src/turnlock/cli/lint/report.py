@@ -6,17 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from attrs import define, field
-from rich.console import Console
 from rich.text import Text
 
 from turnlock.cli.lint.explain import rule_of
 from turnlock.cli.lint.findings import Finding
-from turnlock.cli.lint.rows import in_a_line
-from turnlock.cli.screen import counted
+from turnlock.cli.lint.rows import cut, fitted
+from turnlock.cli.screen import Paper, counted
 from turnlock.wire import Severity
 
 _AROUND = 2  # rows before the intruder, and behind it
-_WIDTH = 100  # letters of a row
+_WIDTH = 100  # letters of a row; on a narrow terminal what it has
+_MARGIN = 10  # letters before them
 _MOST = 30  # violations of one file that are told; --json has all
 
 
@@ -34,7 +34,7 @@ class _Told:
 class Report:
     """Collects what is wrong in a file, and tells it when the file is read."""
 
-    _console: Console = field(factory=lambda: Console(highlight=False, soft_wrap=True), init=False)
+    _console: Paper = field(factory=lambda: Paper(highlight=False, soft_wrap=True), init=False)
     _told: dict[object, _Told] = field(factory=dict, init=False)
 
     def add(self, finding: Finding) -> None:
@@ -43,9 +43,14 @@ class Report:
         key = (finding.session, found, finding.line if finding.request is None else None)
         told = self._told.get(key)
         if told is None:
-            self._told[key] = told = _Told(finding, *_around(finding))
+            self._told[key] = told = _Told(finding, *_around(finding, self._width))
         if finding.request is not None:
             told.requests.append(finding.request.index)
+
+    @property
+    def _width(self) -> int:
+        width = self._console.width - _MARGIN if self._console.is_terminal else _WIDTH
+        return max(_MARGIN, min(_WIDTH, width))
 
     def tell(self) -> None:
         """The file is read."""
@@ -57,8 +62,10 @@ class Report:
             self._console.print(f"… and {counted(more, 'violation')} more in this file; --json has all.\n")
         self._told.clear()
 
-    def conclude(self, line: str) -> None:
-        """The last line."""
+    def conclude(self, line: str, *, explain: bool = False) -> None:
+        """The last line, and before it where to learn more of the rules that were named."""
+        if explain:
+            self._console.print(Text("More of a rule, and who saw it: turnlock lint --explain RULE", "dim"))
         self._console.print(Text(line, "bold"))
 
 
@@ -83,8 +90,9 @@ def _lines(told: _Told) -> Iterator[Text]:
     if verdict is not None and verdict.accepted:
         yield Text.assemble(("  = note: ", "blue"), "the file says that this request was accepted")
     elif verdict is not None:
-        became = "not answered" if verdict.status is None else f"refused with {verdict.status}"
-        yield Text.assemble(("  = note: ", "blue"), f"it was {became}: {_cut(verdict.error, 300)}")
+        became = "has no answer" if verdict.status is None else f"was refused with {verdict.status}"
+        said = cut(" ".join(verdict.error.split()), 300)
+        yield Text.assemble(("  = note: ", "blue"), f"it {became}: {said}")
     yield Text.assemble(("  = help: ", "blue"), rule.fix)
     if told.requests[1:]:
         yield Text.assemble(("  = also in ", "blue"), _also(told.requests[1:]))
@@ -98,14 +106,14 @@ def _place(finding: Finding) -> str:
     if finding.session:
         parts.append(f"sidechain {finding.session}")
     if request is not None:
-        what = "the next request" if request.next and request.verdict is None else "request"
+        what = "the next request" if finding.ahead else "request"
         parts.append(f"{what} ({request.index}) of {request.dialect}")
         if finding.violation.at:
             parts.append(f"at {finding.violation.at}")
     return ", ".join(parts)
 
 
-def _around(finding: Finding) -> tuple[Sequence[tuple[int, str, bool]], bool]:
+def _around(finding: Finding, width: int) -> tuple[Sequence[tuple[int, str, bool]], bool]:
     """The rows around the intruder, and whether the request ends there."""
     request = finding.request
     pointer = finding.violation.at.split("/")
@@ -115,13 +123,8 @@ def _around(finding: Finding) -> tuple[Sequence[tuple[int, str, bool]], bool]:
     end = min(request.length, at + _AROUND + 1)
     rows = range(max(0, at - _AROUND), end)
     return [
-        (row, _cut(in_a_line(request.rows[row]), _WIDTH), row == at) for row in rows
+        (row, fitted(request.rows[row], width, pointer[3:] if row == at else ()), row == at) for row in rows
     ], end == request.length
-
-
-def _cut(text: str, most: int) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _also(indexes: Sequence[int]) -> str:
@@ -149,6 +152,7 @@ def summary(paths: Sequence[Path], requests: int, errors: int, warnings: int, un
     """One line about everything."""
     seen = f"{counted(requests, 'request')} in {counted(len(paths), 'file')}"
     wrong = [counted(number, what) for number, what in ((errors, "error"), (warnings, "warning")) if number]
-    said = ", ".join(wrong) if wrong else "nothing that a provider would refuse"
-    rest = f" {counted(unread, 'problem')} of reading." if unread else ""
-    return f"{seen}: {said}.{rest}"
+    if not unread:
+        return f"{seen}: {', '.join(wrong) or 'nothing that a provider would refuse'}."
+    said = ", ".join(wrong) or "nothing was judged"
+    return f"{seen}: {said}. {counted(unread, 'problem')} of reading."

@@ -1,14 +1,16 @@
 """A message, an item or a content in one line: who says it, which calls and results, how it begins.
 
-For every dialect: by the names of fields, which do not contradict each other.
+For every dialect: by the names of fields, which do not contradict each other. Where the line is too short for
+all of it, texts give way to the calls and results beside them, and other blocks to the one that is meant.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 _CALLS = {"tool_use": "id", "server_tool_use": "id", "mcp_tool_use": "id"}
+_SAID = 30  # letters of a part beside the one that is meant
 _TEXTS = ("text", "thinking", "refusal", "content", "output", "arguments", "input", "summary")
 
 
@@ -17,11 +19,56 @@ def in_a_line(row: object) -> str:
     if not isinstance(row, Mapping):
         return _json(row)
     parts = " + ".join(part for part in _parts(row) if part)
+    return f"{_who(row)}: {parts}" if parts else _who(row)
+
+
+def fitted(row: object, most: int, block: Sequence[str] = ()) -> str:
+    """What a row is, in so many letters.
+
+    Args:
+        row: The row.
+        most: So many.
+        block: The pointer below the row to what must be seen of it, in parts: ``("content", "1")``.
+    """
+    line = _joined(in_a_line(row))
+    if len(line) <= most or not isinstance(row, Mapping):
+        return cut(line, most)
+    place = _place(row, block)
+    parts = [cut(_joined(part), _SAID if at != place else most) for at, part in enumerate(_parts(row))]
+    who = f"{_who(row)}: "
+    for first in range(place + 1):
+        shown = [*(["…"] if first else []), *parts[first:]]
+        seen = " + ".join(part for part in shown[: len(shown) - len(parts[place + 1 :])] if part)
+        if len(who + seen) <= most:
+            break
+    return cut(who + " + ".join(part for part in shown if part), most)
+
+
+def cut(text: str, most: int) -> str:
+    """The beginning of a text."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _joined(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _who(row: Mapping[str, object]) -> str:
     role, kind = row.get("role"), row.get("type")
-    who = str(role) if isinstance(role, str) else str(kind or "?")
     if isinstance(role, str) and isinstance(kind, str) and kind != "message":
-        who = f"{role} {kind}"
-    return f"{who}: {parts}" if parts else who
+        return f"{role} {kind}"
+    return role if isinstance(role, str) else str(kind or "?")
+
+
+def _place(row: Mapping[str, object], block: Sequence[str]) -> int:
+    """Which of the parts a pointer means; the first if none of its own."""
+    if len(block) < 2 or not block[1].isdecimal():
+        return 0
+    place, count = int(block[1]), len(list(_parts(row)))
+    calls = row.get("tool_calls")
+    if block[0] == "tool_calls" and isinstance(calls, list):
+        place += count - len(calls)
+    return min(place, count - 1)
 
 
 def _parts(row: Mapping[str, object]) -> Iterator[str]:

@@ -23,6 +23,7 @@ from turnlock.reports.readers.form import (
     Verdict as Verdict,
 )
 from turnlock.reports.readers.opening import (
+    BODIES as BODIES,
     FORMATS as FORMATS,
     detect as detect,
     open_recording as open_recording,

@@ -17,12 +17,13 @@ from attrs import frozen
 from turnlock.reports.readers import source
 from turnlock.reports.readers.form import Implied, Reader, Recording, Unreadable
 from turnlock.reports.readers.formats import bodies, chats, claude_code, codex, trae
-from turnlock.reports.readers.shapes import ANTHROPIC, RESPONSES, key_of
+from turnlock.reports.readers.shapes import ANTHROPIC, RESPONSES, form_of
 
 CODEX, TRAE, BODIES = "codex_rollout", "trae_trajectory", "bodies"
 FORMATS = (CODEX, claude_code.FORMAT, TRAE, *chats.FORMATS, BODIES)
 """The formats that are read."""
 
+_KNOWN = f"known are {', '.join(FORMATS)}"
 UNREAD: Mapping[str, str] = MappingProxyType(
     {
         "codex_exec_json": "it holds events for front ends, not the items that were sent",
@@ -85,7 +86,7 @@ def open_recording(path: Path | str, dialect: str | None = None) -> list[Recordi
     if name == BODIES:
         return [Recording(name, given, read=_bodies(path, found, given))]
     spoken = _spoken(found)
-    if given and key_of(given) != key_of(spoken):
+    if given and form_of(given) != form_of(spoken):
         return [
             Recording(name, given, read=_says(f"it holds {spoken} requests: none can be read as {given}"))
         ]
@@ -147,12 +148,18 @@ def look(path: Path) -> Found:
     except source.NotJson as error:
         if (name := _first_of(_LINES, first)) is not None:
             return Found(name, lines=True)
-        return Found(None, problem=f"it is neither JSON nor JSON lines: {error}")
+        return Found(None, problem=_why(error, several=several))
     if (name := _first_of(_VALUES, value)) is not None:
         return Found(name, value)
     if isinstance(value, Mapping) and (name := _first_of(_LINES, [value])) is not None:
         return Found(name, lines=True)
-    return Found(None, problem=f"its format is unknown; known are {', '.join(FORMATS)}")
+    return Found(None, problem=f"its format is unknown: {_KNOWN}" if value else "it holds nothing")
+
+
+def _why(error: source.NotJson, *, several: bool) -> str:
+    if several:
+        return f"its lines are of no known format: {_KNOWN}"
+    return str(error) if isinstance(error, source.Empty) else f"it is neither JSON nor JSON lines: {error}"
 
 
 def _first_of(table: Sequence[tuple[str, Callable[[Any], bool]]], what: object) -> str | None:

@@ -56,6 +56,13 @@ _BEDROCK_FIELDS = (
     "guardrailConfig",
 )
 _HELD = ("previous_response_id", "conversation")
+_FORMS = {
+    RESPONSES: RESPONSES,
+    "deepseek_responses": RESPONSES,
+    GEMINI: GEMINI,
+    ANTHROPIC: ANTHROPIC,
+    BEDROCK: BEDROCK,
+}
 
 
 def key_of(dialect: str) -> str:
@@ -66,6 +73,27 @@ def key_of(dialect: str) -> str:
 def family(dialect: str) -> str:
     """The format without its profiles."""
     return dialect.partition("+")[0]
+
+
+def form_of(dialect: str) -> str:
+    """The dialect whose fields and blocks a dialect has: many servers speak Chat Completions."""
+    return _FORMS.get(family(dialect), CHAT)
+
+
+def pairs_form(rows: Sequence[Any]) -> str | None:
+    """What the first call or result among messages is written in, beyond doubt; None when there is none."""
+    return next(filter(None, (_of_pair(row) for row in rows if isinstance(row, Mapping))), None)
+
+
+def _of_pair(message: Mapping[str, Any]) -> str | None:
+    if message.get("role") == "tool" or message.get("tool_calls"):
+        return CHAT
+    for block in _blocks(message):
+        if "type" not in block and ("toolUse" in block or "toolResult" in block):
+            return BEDROCK
+        if block.get("type") in ("tool_use", "tool_result"):
+            return ANTHROPIC
+    return None
 
 
 def body_dialect(value: Mapping[str, Any]) -> str | None:

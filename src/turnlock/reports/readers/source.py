@@ -30,6 +30,10 @@ class NotJson(ValueError):
     """Bytes that are no JSON value; the text says why."""
 
 
+class Empty(NotJson):
+    """Nothing but blanks."""
+
+
 def decode(raw: bytes) -> Any:  # noqa: ANN401  # JSON can be anything
     """The value that the bytes say.
 
@@ -92,7 +96,10 @@ def whole(path: Path) -> Any:  # noqa: ANN401  # JSON can be anything
     Raises:
         NotJson: It is not JSON.
     """
-    return decode(path.read_bytes().removeprefix(_MARK).strip(_BLANK))
+    raw = path.read_bytes().removeprefix(_MARK).strip(_BLANK)
+    if not raw:
+        raise Empty("it is empty")
+    return decode(raw)
 
 
 def head(path: Path) -> tuple[list[dict[str, Any]], bool]:

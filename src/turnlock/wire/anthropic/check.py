@@ -1,8 +1,9 @@
 """Looks for violations of the rules of Anthropic Messages in a request body.
 
-The server merges neighbouring messages of one role before it judges, and so does the walk: indices in the
-provider's words count merged messages, while violations point at the rows that stand in the body. It holds no
-history, so there are no open calls. Servers with other rules for the same format are data (``servers.py``).
+The server looks at the fields of each block, then merges neighbouring messages of one role and judges pairs
+and order, and so does the walk: there, indices in the provider's words count merged messages. Violations
+point at the rows that stand in the body. It holds no history, so there are no open calls. Servers with other
+rules for the same format are data (``servers.py``).
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ _ID = re.compile(r"[a-zA-Z0-9_-]+")
 
 
 class _Spot(NamedTuple):
-    """Where a block stands: the row and below it as they are, message and place as the server merges them."""
+    """Where a block stands: row and place as they are, message and place as the server merges them."""
 
     at: int
+    place: int
     below: str
     i: int
     j: int
@@ -93,9 +95,10 @@ class AnthropicWalk(Walk):
         listed = isinstance(content, list | tuple)
         results = False
         for place, block in enumerate(blocks_of(content)):
-            spot = _Spot(at, f"/content/{place}" if listed else "/content", self.index, self.blocks)
+            below = f"/content/{place}" if listed else "/content"
+            spot = _Spot(at, place, below, self.index, self.blocks)
             self.blocks += 1
-            if not isinstance(block, Mapping):
+            if block.__class__ is not dict and not isinstance(block, Mapping):  # the first is quick
                 continue
             self.kind = block_type(block)
             self._look_at_any(spot, block, listed=listed)
@@ -112,14 +115,16 @@ class AnthropicWalk(Walk):
     def _begin(self, role: str) -> None:
         """Another merged message."""
         if self.role == "assistant":
-            self._found.extend(self._carried())
-            self._drop_carried()
+            if self.flying:
+                self._found.extend(self._carried())
+                self._drop_carried()
         elif self.role == "system" and role == "user":
             self._add(self.last, rules.SYSTEM_PLACEMENT, i=self.index)
         elif self.astray:
             self._add(self.last, rules.SYSTEM_FOLLOWS, i=self.index)
         if role == "assistant":
-            self._found.extend(self._unsettled())
+            if self.asked or self.late:
+                self._found.extend(self._unsettled())
             if self.spoken or not self.answered:
                 self.loop_thinks = None
             self.asked.clear()
@@ -270,8 +275,9 @@ class AnthropicWalk(Walk):
         self._found.extend(self._at(spot, rule, call_ids, **names))
 
     def _at(self, spot: _Spot, rule: Rule, call_ids: Iterable[str] = (), **names: object) -> Iterator[Found]:
+        i, j = (spot.at, spot.place) if rule.id in rules.OF_FIELDS else (spot.i, spot.j)
         return self._broken(
-            spot.at, rule, tuple(call_ids), below=spot.below, severity=None, i=spot.i, j=spot.j, **names
+            spot.at, rule, tuple(call_ids), below=spot.below, severity=None, i=i, j=j, **names
         )
 
     def _broken(

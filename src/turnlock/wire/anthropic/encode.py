@@ -29,7 +29,6 @@ from turnlock.engine.items import (
     Call,
     CallKind,
     Item,
-    Known,
     Message,
     ModelItem,
     Note,
@@ -97,13 +96,11 @@ class AnthropicEncoder(Encoder):
     _answers: list[_Answer] = field(init=False, factory=list)
     _first_call: str = field(init=False, default="")
 
-    def encode(
-        self, items: Sequence[Item], length: int, settings: Settings, known: Known | None = None
-    ) -> Encoded:
+    def _encode(self, items: Sequence[Item], length: int, settings: Settings) -> Encoded:
         """As the base class; what a request needs that only its history shows is added to the settings."""
-        encoded = super().encode(items, length, settings, known)
+        encoded = super()._encode(items, length, settings)
         fitting = self._fitting(items, length, settings)
-        return encoded if fitting is settings else super().encode(items, length, fitting, known)
+        return encoded if fitting is settings else super()._encode(items, length, fitting)
 
     def _fitting(self, items: Sequence[Item], length: int, settings: Settings) -> Settings:
         options = settings.options

@@ -1,7 +1,8 @@
 """The rules of Anthropic Messages that a body alone can break, and what else is known of it.
 
 Data only: ids, the provider's words, where they were seen, what to do. ``check.py`` looks for them.
-``messages.{i}`` in the provider's words counts messages after it has merged neighbours of one role.
+``messages.{i}`` in the provider's words counts messages after it has merged neighbours of one role, but for
+what is wrong in a field (``OF_FIELDS``), which it sees before.
 """
 
 from __future__ import annotations
@@ -132,6 +133,7 @@ PREFILL = Rule(
     profiles=frozenset({"4.6"}),
     confidence=Confidence.DOCUMENTED,
     fix="End with a user message, such as one that asks to continue.",
+    ends=True,
 )
 SYSTEM_PLACEMENT = Rule(
     "ANT-SYSTEM-PLACEMENT",
@@ -199,6 +201,9 @@ RULES = (
     TOOLS_DEFINED,
     RESULT_ERROR_EMPTY,
 )
+
+OF_FIELDS = frozenset({ID_CHARSET.id, INPUT_DICT.id, RESULT_ERROR_EMPTY.id})
+"""Seen before messages are merged: every recorded RESULT_ERROR_EMPTY names the message as it was sent."""
 
 NOTES = (
     Rule(

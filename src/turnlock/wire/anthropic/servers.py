@@ -69,10 +69,13 @@ MINIMAX = Server(
 def has_blocks(row: Mapping[str, Any]) -> bool:
     """This message can only be one of the Anthropic format: for servers that take two formats."""
     content = row.get("content")
-    kinds = {TOOL_USE, TOOL_RESULT, *SERVER_USES, *THINKING}
     return isinstance(content, list | tuple) and any(
-        isinstance(block, Mapping) and block_type(block) in kinds for block in content
+        isinstance(block, Mapping) and block_type(block) in _ONLY_HERE for block in content
     )
+
+
+_ONLY_HERE = frozenset({TOOL_USE, TOOL_RESULT, *SERVER_USES, *THINKING})
+"""Blocks that no message of Chat Completions has."""
 
 
 def is_in_blocks(body: Mapping[str, Any]) -> bool:

@@ -132,6 +132,8 @@ class BedrockWalk(Walk):
         self._waiting.clear()
 
     def _missing(self) -> Iterator[Found]:
+        if not self._waiting:
+            return
         missing = sorted(call for calls in self._waiting.values() for call in calls)
         if missing:
             at, block, _ = missing[0]
@@ -149,6 +151,8 @@ class BedrockWalk(Walk):
 
 def _ids(about: object) -> tuple[str, ...]:
     """The id of a call or a result, if it has one."""
+    if about is None:
+        return ()
     call_id = about.get("toolUseId") if isinstance(about, Mapping) else None
     return (call_id,) if isinstance(call_id, str) else ()
 

@@ -33,7 +33,6 @@ from turnlock.engine.items import (
     Call,
     CallKind,
     Item,
-    Known,
     Message,
     ModelItem,
     Note,
@@ -73,12 +72,10 @@ class BedrockEncoder(Encoder):
 
     _called: tuple[tuple[str, str], ...] = field(init=False, default=())  # in place of tools
 
-    def encode(
-        self, items: Sequence[Item], length: int, settings: Settings, known: Known | None = None
-    ) -> Encoded:
-        """See ``Encoder.encode``."""
+    def _encode(self, items: Sequence[Item], length: int, settings: Settings) -> Encoded:
+        """As the base class; tools that the session has no more are taken from the history."""
         self._called = () if settings.tools else tuple(dict.fromkeys(map(_named, items[:length])))
-        return super().encode(items, length, settings, known)
+        return super()._encode(items, length, settings)
 
     def _envelope(self, settings: Settings) -> Mapping[str, Any]:
         options = dict(settings.options)

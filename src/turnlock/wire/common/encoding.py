@@ -53,6 +53,8 @@ class Encoder(ABC):
 
     profiles: frozenset[str] = frozenset()
     _basis: Hashable = field(init=False, default=None)
+    _known: Known | None = field(init=False, default=None)
+    _paused: bool = field(init=False, default=False)
     _ids: WireIds = field(init=False)
     _items: list[Item] = field(init=False, factory=list)
     _places: Places = field(init=False, factory=list)
@@ -70,7 +72,9 @@ class Encoder(ABC):
         items: Sequence[Item],
         length: int,
         settings: Settings,
-        known: Known | None = None,  # noqa: ARG002
+        known: Known | None = None,
+        *,
+        paused: bool = False,
     ) -> Encoded:
         """Encode the first ``length`` items: the same items and settings give the same bytes.
 
@@ -79,11 +83,17 @@ class Encoder(ABC):
             length: How many of them the request carries.
             settings: What the request says beside them.
             known: What the provider knows of them, for a dialect whose provider keeps histories.
+            paused: The provider paused, and waits for its own response back, with nothing behind it (R21).
 
         Raises:
             TypeError: Content or options hold something that is not a JSON value.
             ValueError: An option takes the place of a field of ``Settings``.
         """
+        self._known, self._paused = known, paused
+        return self._encode(items, length, settings)
+
+    def _encode(self, items: Sequence[Item], length: int, settings: Settings) -> Encoded:
+        """The same; a dialect may look at the whole first."""
         envelope = dumps(self._envelope(settings))
         basis = self._shapes_items(settings)
         if basis != self._basis:
@@ -93,7 +103,7 @@ class Encoder(ABC):
             self._keep(items, length, settings)
             for block in self._blocks(items, length):
                 self._append(block, settings)
-            closing = self._closing(settings)
+            closing = [] if self._paused else self._closing(settings)
         except BaseException:
             self._basis = None  # half a block may be written: begin anew the next time
             raise

@@ -40,7 +40,11 @@ class IdStyle:
     def fits(self, label: str) -> bool:
         """Is this id taken as it is?"""
         right = len(label) == self.length if self.exact else 0 < len(label) <= self.length
-        return right and all(map(self._takes, label))
+        if not right or self.charset is None:
+            return right
+        for character in self.charset:
+            label = label.replace(character, "")
+        return not label or (label.isascii() and label.isalnum())
 
     def _takes(self, character: str) -> bool:
         if self.charset is None:

@@ -63,6 +63,7 @@ class Rule:
         profiles: Profiles of servers in which a violation is an error, whatever it is elsewhere.
         confidence: How it is known.
         fix: What to do about a violation, in a sentence.
+        ends: It is about how a request ends: a history that somebody will say more in does not break it.
     """
 
     id: str
@@ -75,6 +76,7 @@ class Rule:
     profiles: frozenset[str] = field(default=frozenset(), kw_only=True)
     confidence: Confidence = field(default=Confidence.OBSERVED, kw_only=True)
     fix: str = field(default="", kw_only=True)
+    ends: bool = field(default=False, kw_only=True)
 
     def severity_in(self, profiles: Collection[str]) -> Severity | None:
         """How a violation counts at a server with these profiles; None when it is none there."""

@@ -50,7 +50,7 @@ class Walk(ABC):
         for row in rows:
             at = self.rows
             self.rows += 1
-            if isinstance(row, Mapping):
+            if row.__class__ is dict or isinstance(row, Mapping):  # the first is quick, and nearly always so
                 self._look_at(at, row)
             else:
                 self._add(at, UNREADABLE, problem=f"{self.rows_field}[{at}] is not an object")
@@ -58,6 +58,8 @@ class Walk(ABC):
     def verdict(self) -> tuple[Violation, ...]:
         """Every violation of a request that ends here, in the order of the body. The walk can go on."""
         found = [*self._found, *self._pending()]
+        if not found:
+            return ()
         found.sort(key=lambda entry: entry[0])
         return tuple(violation for _, violation in found)
 

@@ -65,7 +65,7 @@ def inner(part: object, name: str) -> Mapping[str, Any] | None:
     if not isinstance(part, Mapping):
         return None
     value = look(part, name)
-    return value if isinstance(value, Mapping) else None
+    return None if value is None or not isinstance(value, Mapping) else value
 
 
 _BESIDE = frozenset({"thought", SIGNATURE, SNAKE[SIGNATURE], "partMetadata", "part_metadata"})

@@ -64,6 +64,7 @@ TRAILING_MODEL = Rule(
     "The last content is not the model's.",
     f"crewAIInc/crewAI#6973, decolua/9router#3055; {_CASSETTES}: all 479 accepted requests end with the user",
     fix="End the request with a user content.",
+    ends=True,
 )
 SIG_MISSING = Rule(
     "GEM-SIG-MISSING",

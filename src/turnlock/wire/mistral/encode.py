@@ -57,7 +57,7 @@ from turnlock.wire.mistral.rules import COMMON, HOSTED, V3
 
 Row = dict[str, Any]
 
-_TAKEN = frozenset({"text", "image_url", "document_url", "input_audio", "audio_url", "file", "reference"})
+_TAKEN = ("text", "image_url", "document_url", "input_audio", "audio_url", "file", "reference")
 
 
 @define(eq=False)

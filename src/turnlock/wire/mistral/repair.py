@@ -116,7 +116,9 @@ def _in_order(body: Row, violation: Violation) -> Mended | None:
 
 
 def _at_the_end(body: Row, violation: Violation) -> Mended | None:
-    rows = body["messages"]
+    rows = body.get("messages")
+    if not isinstance(rows, list):
+        return None
     if violation.at.endswith("/prefix"):
         _, at = _place(body, violation)
         rows[at].pop("prefix")

@@ -51,6 +51,7 @@ LAST = Rule(
     f"{_VALIDATOR}; huggingface/smolagents#757, crewAIInc/crewAI#2194",
     confidence=Confidence.DOCUMENTED,
     fix="Let the user say something, or mark the assistant message as a prefix.",
+    ends=True,
 )
 PREFIX = evolve(LAST, text="Assistant message with prefix True must be last message")
 NOTHING = evolve(LAST, text="Conversation must have at least one message")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
+import msgspec
 from attrs import define, field
 
 from turnlock.wire.anthropic.check import AnthropicWalk
@@ -186,6 +187,15 @@ def _is_text(part: object) -> bool:
 
 
 def _is_json(text: str) -> bool:
+    try:
+        msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        return _is_loose_json(text)
+    return True
+
+
+def _is_loose_json(text: str) -> bool:
+    """Python's reader takes some that the quick one does not: half of a surrogate pair, for example."""
     try:
         json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):

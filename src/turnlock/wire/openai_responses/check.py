@@ -87,13 +87,10 @@ class DeepSeekWalk(_InputWalk):
 
     def _pending(self) -> Iterator[Found]:
         for finding in self.pairs.findings():
-            rule, severity = rules.DEEPSEEK_OUTPUT_NO_CALL, None
-            if finding.flaw is Flaw.UNANSWERED:
-                rule = rules.DEEPSEEK_ADJACENT
-            elif finding.flaw is Flaw.SECOND_ANSWER:
-                severity = Severity.WARNING  # nobody saw what DeepSeek says to a second output
-            call_id = finding.ids[0]
-            yield from self._broken(finding.at, rule, finding.ids, severity=severity, call_id=call_id)
+            # A second output has no call of its own: what DeepSeek folds it into would be refused too.
+            unanswered = finding.flaw is Flaw.UNANSWERED
+            rule = rules.DEEPSEEK_ADJACENT if unanswered else rules.DEEPSEEK_OUTPUT_NO_CALL
+            yield from self._broken(finding.at, rule, finding.ids, call_id=finding.ids[0])
 
 
 @define(eq=False)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from attrs import define
 
-from turnlock.engine.items import Call, Item, Known, ModelItem, Output, Reasoning
+from turnlock.engine.items import Call, Item, ModelItem, Output, Reasoning
 from turnlock.wire.common.encoding import Places, Rows
 from turnlock.wire.common.request import Encoded, Settings
 from turnlock.wire.openai_responses.encode import ResponsesEncoder, sent_back
@@ -26,15 +26,10 @@ class DeepSeekEncoder(ResponsesEncoder):
     joins: ClassVar[bool] = True
     dialect: ClassVar[str] = "deepseek_responses"
 
-    def encode(
-        self,
-        items: Sequence[Item],
-        length: int,
-        settings: Settings,
-        known: Known | None = None,  # noqa: ARG002 - it keeps no history
-    ) -> Encoded:
-        """As every encoder; the whole history, each time."""
-        return super().encode(items, length, settings)
+    def _encode(self, items: Sequence[Item], length: int, settings: Settings) -> Encoded:
+        """The whole history, each time: this provider keeps none."""
+        self._known = None
+        return super()._encode(items, length, settings)
 
     def _block(self, block: Sequence[Item], settings: Settings) -> tuple[Rows, Places]:
         answer = isinstance(block[0], ModelItem)

@@ -20,7 +20,6 @@ from turnlock.engine.items import (
     Call,
     CallKind,
     Item,
-    Known,
     Message,
     ModelItem,
     Note,
@@ -62,24 +61,20 @@ class ResponsesEncoder(Encoder):
     """Whose own items go back as they came."""
 
     _item_ids: set[str] = field(init=False, factory=set)  # an id stands once in a request (RESP-DUP-ITEM-ID)
-    _known: Known | None = field(init=False, default=None)  # what the request leaves out
     _held: Sequence[Item] = field(init=False, default=())
 
-    def encode(
-        self, items: Sequence[Item], length: int, settings: Settings, known: Known | None = None
-    ) -> Encoded:
+    def _encode(self, items: Sequence[Item], length: int, settings: Settings) -> Encoded:
         """As every encoder; where the provider keeps the history, only what it does not know (R22, C47).
 
         What it knows ends with its last whole response: so the calls of that one may be open.
         """
         goes_on = settings.continues or settings.options.get("conversation") is not None
-        self._known = known if goes_on else None
-        if self._known is None:
-            self._held = ()
-            return super().encode(items, length, settings)
+        if not goes_on or self._known is None:
+            self._known, self._held = None, ()
+            return super()._encode(items, length, settings)
         start = self._known.length
         self._held = items[:start]
-        encoded = super().encode(items[start:length], length - start, settings)
+        encoded = super()._encode(items[start:length], length - start, settings)
         last = takewhile(lambda item: isinstance(item, ModelItem), reversed(self._held))
         open_calls = [item.call_id for item in last if isinstance(item, Call)]
         positions = (*repeat(None, start), *encoded.positions)

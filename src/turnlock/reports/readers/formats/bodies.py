@@ -15,7 +15,9 @@ from turnlock.reports.readers import source
 from turnlock.reports.readers.form import Implied, Unreadable, Verdict
 from turnlock.reports.readers.shapes import (
     body_dialect,
+    form_of,
     key_of,
+    pairs_form,
     rows_dialect,
 )
 from turnlock.reports.readers.verdicts import message_of
@@ -81,14 +83,13 @@ def request_of(
     verdict: Verdict | None = None
     open_calls: tuple[str, ...] = ()
     bare = False
+    asked = dialect
     if isinstance(value, Mapping) and "body" in value:
         wrapper, value = value, value["body"]
         named = wrapper.get("dialect") or wrapper.get("provider")
         dialect = dialect or (named if isinstance(named, str) else "")
         verdict = _verdict(wrapper)
-        held = wrapper.get("open_calls")
-        if isinstance(held, list):
-            open_calls = tuple(each for each in held if isinstance(each, str))
+        open_calls = _held(wrapper)
     if isinstance(value, str):
         try:
             value = source.decode(value.encode())
@@ -106,6 +107,8 @@ def request_of(
         return None, "it is no request body"
     if not found:
         return None, "it is no request body: it has no input, messages or contents, and is no message"
+    if asked and (shown := _other_form(value, asked)):
+        return None, f"it is written as {shown}: it cannot be judged as {asked}"
     key = key_of(found)
     rows = value.get(key)
     envelope = dict(value)
@@ -128,6 +131,22 @@ def request_of(
         bare,
     )
     return request, ""
+
+
+def _other_form(body: Mapping[str, Any], asked: str) -> str | None:
+    """What a body is surely written in, when that is another form than the one that was asked for."""
+    key = key_of(asked)
+    rows = body.get(key)
+    if key not in body:
+        shown = body_dialect(body)
+    else:
+        shown = pairs_form(rows) if key == "messages" and isinstance(rows, list) else None
+    return None if shown == form_of(asked) else shown
+
+
+def _held(wrapper: Mapping[str, Any]) -> tuple[str, ...]:
+    held = wrapper.get("open_calls")
+    return tuple(each for each in held if isinstance(each, str)) if isinstance(held, list) else ()
 
 
 def _verdict(wrapper: Mapping[str, Any]) -> Verdict | None:

@@ -12,6 +12,7 @@ Calls that the file leaves open were closed on the way out (``filling.py``).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ _TYPES = frozenset(
     {"user", "assistant", "summary", "system", "file-history-snapshot", "progress", "queue-operation"}
 )
 _NOTES = frozenset({"leafUuid", "messageId", "sessionId"})
-_SIDE = b'"isSidechain"'
+_SIDE = re.compile(rb'"isSidechain"\s*:\s*true')  # every line says whether; few say yes
 _ERROR_MODEL = "<synthetic>"
 
 
@@ -72,7 +73,7 @@ def _sidechains(path: Path) -> dict[str, list[int]]:
     chain: dict[str, str] = {}  # of a line of a sidechain: the sidechain
     with path.open("rb") as stream:
         for number, raw in enumerate(stream, 1):
-            if _SIDE not in raw:
+            if _SIDE.search(raw) is None:
                 continue
             try:
                 line = source.decode(raw.strip())
