@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from support.session_files import META, answer, call, human, item, output, said, write
 from turnlock.cli import main
 from turnlock.cli.lint.findings import look
-from turnlock.engine.outcome import LOST
+from turnlock.engine.outcome import UNRECORDED
 from turnlock.wire import DIALECTS, Severity, check
 
 OPEN = {"model": "m", "input": [said("user", "Look."), call("a"), said("user", "Stop.")]}
@@ -63,7 +63,7 @@ def test_a_body_comes_back_closed(tmp_path: Path) -> None:
     result = repair(saved(tmp_path / "body.json", OPEN))
     assert result.exit_code == 0
     mended = json.loads(result.stdout)
-    closed = {"type": "function_call_output", "call_id": "a", "output": LOST.model_text}
+    closed = {"type": "function_call_output", "call_id": "a", "output": UNRECORDED.model_text}
     assert mended == {"model": "m", "input": [*OPEN["input"][:2], closed, OPEN["input"][2]]}
     assert list(mended) == ["model", "input"]
     assert check(mended, "openai_responses") == ()
@@ -208,7 +208,7 @@ def test_a_session_can_go_on_elsewhere(tmp_path: Path, make: Any, dialect: str) 
     assert result.exit_code == 0, result.stderr
     text = (tmp_path / "next.json").read_text()
     assert errors(tmp_path / "next.json", dialect) == []
-    assert all(part in text for part in ("Look.", "Stop.", LOST.model_text))
+    assert all(part in text for part in ("Look.", "Stop.", UNRECORDED.model_text))
     again = repair(tmp_path / "next.json", "--dialect", dialect)
     assert (again.exit_code, again.stdout) == (0, text)
 

@@ -34,6 +34,7 @@ class Cause(StrEnum):
     BAD_ARGUMENTS = "bad_arguments"
     UNKNOWN_TOOL = "unknown_tool"
     LOST = "lost"
+    UNRECORDED = "unrecorded"
 
 
 class Effect(StrEnum):
@@ -88,6 +89,13 @@ ENDINGS: Mapping[Cause, Ending] = MappingProxyType(
             _Event.CANCEL,
             Effect.UNKNOWN,
             "Tool lost in a crash: it may have run, wholly or in part. Check before repeating it.",
+        ),
+        # Of histories that others have written: the engine itself never ends a call so.
+        Cause.UNRECORDED: Ending(
+            _Event.CANCEL,
+            Effect.UNKNOWN,
+            "No output of this call was recorded: it may have run, wholly or in part. "
+            "Check before repeating it.",
         ),
     }
 )
@@ -148,7 +156,7 @@ class Outcome:
         return f"{text}\n{INCOMPLETE}\n{self.partial}" if self.partial else text
 
 
-LOST = Outcome(InvocationState.CANCELLED, Cause.LOST)
+UNRECORDED = Outcome(InvocationState.CANCELLED, Cause.UNRECORDED)
 """The outcome of a call of which nobody knows what became of it: it may have run (R6)."""
 
 

@@ -33,6 +33,8 @@ TEXTS: Mapping[Cause, str] = MappingProxyType(
         Cause.BAD_ARGUMENTS: _NOT_RUN + "its arguments are not valid: {why}",
         Cause.UNKNOWN_TOOL: _NOT_RUN + "there is no tool {why}.",
         Cause.LOST: "Tool lost in a crash: it may have run, wholly or in part. Check before repeating it.",
+        Cause.UNRECORDED: "No output of this call was recorded: it may have run, wholly or in part. "
+        "Check before repeating it.",
     }
 )
 

@@ -22,7 +22,7 @@ from turnlock.engine import (
     ServerCall,
     Text,
 )
-from turnlock.engine.outcome import LOST, failed, returned
+from turnlock.engine.outcome import UNRECORDED, failed, returned
 from turnlock.wire import Settings, ToolSpec, check, encoder
 
 MODEL = "gemini-2.5-flash"
@@ -58,7 +58,7 @@ U1, U2 = Message("m1", "go"), Message("m2", "and now?")
 
 def test_responses_are_one_content_and_the_users_text_another() -> None:
     """C2, GEM-FR-ONE-CONTENT, GEM-MIXED-TURN: all outputs in call order, then each message for itself."""
-    items = U1, call(1, "f", "a"), call(2, "g", "b"), Output(1, returned("one")), Output(2, LOST), U2
+    items = U1, call(1, "f", "a"), call(2, "g", "b"), Output(1, returned("one")), Output(2, UNRECORDED), U2
     assert contents(*items) == [
         said("go"),
         {
@@ -72,7 +72,7 @@ def test_responses_are_one_content_and_the_users_text_another() -> None:
             "role": "user",
             "parts": [
                 {"functionResponse": {"id": "a", "name": "f", "response": {"output": "one"}}},
-                {"functionResponse": {"id": "b", "name": "g", "response": {"error": LOST.model_text}}},
+                {"functionResponse": {"id": "b", "name": "g", "response": {"error": UNRECORDED.model_text}}},
             ],
         },
         said("and now?"),
@@ -88,7 +88,7 @@ def test_an_id_is_sent_where_the_model_gave_one() -> None:
 
 def test_a_repeated_id_is_told_apart_on_both_sides() -> None:
     """R4, C20: two calls of one id keep each their own response."""
-    body = contents(U1, call(1, "f", "a"), call(2, "f", "a"), Output(1, LOST), Output(2, LOST))
+    body = contents(U1, call(1, "f", "a"), call(2, "f", "a"), Output(1, UNRECORDED), Output(2, UNRECORDED))
     ids = [part["functionCall"]["id"] for part in body[1]["parts"]]
     assert ids == [part["functionResponse"]["id"] for part in body[2]["parts"]] == ["a", "a_2"]
 
@@ -121,7 +121,13 @@ def test_thoughts_alone_are_set_aside() -> None:
 def test_a_call_of_another_model_carries_the_documented_stand_in(model: str, dialect: str) -> None:
     """GEM-SIG-MISSING: Gemini 3 asks for a signature on the first call of a step; its siblings need none."""
     foreign = origin({"type": "function_call"}, "gpt-5", "openai_responses")
-    items = U1, call(1, "f", "a", origin=foreign), call(2, "g", "b"), Output(1, LOST), Output(2, LOST)
+    items = (
+        U1,
+        call(1, "f", "a", origin=foreign),
+        call(2, "g", "b"),
+        Output(1, UNRECORDED),
+        Output(2, UNRECORDED),
+    )
     body = encoded(*items, model=model, dialect=dialect)
     assert check(body, "gemini+3") == ()
     signatures = [part.get("thoughtSignature") for part in body["contents"][1]["parts"]]
@@ -261,7 +267,7 @@ def test_an_output_without_its_call_is_set_aside() -> None:
 
 def test_what_failed_is_marked_and_never_empty() -> None:
     """R10: the means of the dialect for an error, and a text for every outcome."""
-    for outcome, field in ((returned(""), "output"), (failed(""), "error"), (LOST, "error")):
+    for outcome, field in ((returned(""), "output"), (failed(""), "error"), (UNRECORDED, "error")):
         part = contents(U1, call(1), Output(1, outcome))[2]["parts"][0]
         assert part["functionResponse"]["response"] == {field: outcome.model_text}
         assert outcome.model_text
@@ -275,7 +281,7 @@ def test_texts_of_outcomes_are_known_again() -> None:
         "Tool denied: it was not run. No.",
         "Tool timed out after 2.5 s: it may have had effects.",
         "Tool not run: there is no tool x.",
-        LOST.model_text,
+        UNRECORDED.model_text,
     ):
         outcome = failed(text)
         assert outcome.model_text == text

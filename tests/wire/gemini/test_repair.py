@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from turnlock.engine.outcome import LOST
+from turnlock.engine.outcome import UNRECORDED
 from turnlock.wire import Severity, check, repair
 from turnlock.wire.gemini.encode import STAND_IN
 
@@ -54,7 +54,7 @@ def _part(part: Any) -> str:
         )
     found = part.get("functionResponse") or part.get("function_response")
     if found:
-        star = "*" if found["response"] == {"error": LOST.model_text} else ""
+        star = "*" if found["response"] == {"error": UNRECORDED.model_text} else ""
         return f"O({found.get('id', found['name'])}){star}"
     return str(part.get("text"))
 
@@ -83,7 +83,7 @@ def test_a_call_without_a_response_gets_one() -> None:
 def test_ids_are_not_invented() -> None:
     """GEM-PARITY: a call without an id gets a response without one; the spelling is the call's."""
     done = repair({"contents": [U, model({"function_call": {"name": "f", "args": {}}}), U]}, "gemini")
-    said = {"name": "f", "response": {"error": LOST.model_text}}
+    said = {"name": "f", "response": {"error": UNRECORDED.model_text}}
     assert done.value["contents"][2] == {"role": "user", "parts": [{"function_response": said}]}
     assert (
         mended(U, model(call("f"), call("f")), user(response("f")))[0] == "U[hi] M[K(f) K(f)] U[O(f) O(f)*]"
@@ -179,7 +179,7 @@ def test_fields_that_nobody_here_knows_stay() -> None:
                 "labels": {"a": 1},
                 "parts": [
                     response("f", "a"),
-                    {"functionResponse": {"name": "g", "response": {"error": LOST.model_text}}},
+                    {"functionResponse": {"name": "g", "response": {"error": UNRECORDED.model_text}}},
                 ],
             },
             {"role": "user", "parts": [{"text": "x"}], "labels": {"a": 1}},
@@ -235,6 +235,6 @@ def test_any_damage_is_mended(contents: list[Any], dialect: str) -> None:
     before, after = outlines(contents), outlines(list(done.value["contents"]))
     assert [part for part in after if "Continue." not in part] == before
     count = json.dumps(contents).count("functionResponse")
-    ours = json.dumps(done.value).count(json.dumps(LOST.model_text))
+    ours = json.dumps(done.value).count(json.dumps(UNRECORDED.model_text))
     aside = sum(change.set_aside is not None for change in done.changes)
     assert json.dumps(done.value).count("functionResponse") == count - aside + ours

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from support.histories import CHATS, SERVERS, histories
-from turnlock.engine.outcome import LOST
+from turnlock.engine.outcome import UNRECORDED
 from turnlock.wire import Settings, check, encoder, read, repair
 from turnlock.wire.repair import Repaired
 
@@ -29,7 +29,7 @@ def says(call_id: Any, content: Any = "ok") -> dict[str, Any]:
     return {"role": "tool", "tool_call_id": call_id, "content": content}
 
 
-LOST_TEXT = LOST.model_text
+LOST_TEXT = UNRECORDED.model_text
 
 
 def mend(dialect: str, *rows: Any) -> Repaired:

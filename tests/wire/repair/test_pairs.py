@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from turnlock.engine.outcome import LOST
+from turnlock.engine.outcome import UNRECORDED
 from turnlock.wire import check, repair
 
 U = {"role": "user", "content": "hi"}
@@ -33,7 +33,7 @@ def short(row: dict[str, Any]) -> str:
     letter = "K" if kind.endswith("_call") else "O" if kind.endswith("_output") else kind[0].upper()
     if letter == "M":
         return "U"
-    star = "*" if row.get("output") == LOST.model_text else ""
+    star = "*" if row.get("output") == UNRECORDED.model_text else ""
     return f"{letter}({row['call_id']}){star}" if "call_id" in row else letter
 
 
@@ -148,7 +148,7 @@ def test_a_call_of_every_kind_gets_an_output_of_its_own_kind(kind: str) -> None:
     assert check(done.value, RESPONSES) == ()
     rows = done.value["input"][2:-1]
     assert rows[0]["call_id"] == "a"
-    assert LOST.model_text in str(rows)
+    assert UNRECORDED.model_text in str(rows)
     assert repair(done.body, RESPONSES).changes == ()
 
 

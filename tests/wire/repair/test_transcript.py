@@ -6,7 +6,7 @@ import pytest
 
 from turnlock.engine import Call, Item, Message, Output, Reasoning, Text
 from turnlock.engine.items import Note, Origin, ServerCall
-from turnlock.engine.outcome import LOST, Cause, Outcome
+from turnlock.engine.outcome import UNRECORDED, Cause, Outcome
 from turnlock.machines import InvocationState
 from turnlock.wire.repair import cut_to_last, mend_transcript
 
@@ -23,7 +23,7 @@ def out(ordinal: int) -> Output:
 
 
 def _lost(ordinal: int) -> Output:
-    return Output(ordinal, LOST)
+    return Output(ordinal, UNRECORDED)
 
 
 def _text(request: int = 1) -> Text:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from attrs import define, evolve, field
 
-from turnlock.engine.outcome import LOST
+from turnlock.engine.outcome import UNRECORDED
 from turnlock.wire.common.jsontext import dumps
 from turnlock.wire.common.request import NAMELESS
 from turnlock.wire.common.rules import Violation
@@ -86,7 +86,7 @@ class GeminiRepairer(Repairer):
         """A response that says that nobody knows; in the spelling of the call."""
         found = inner(call.raw, CALL) or {}
         call_id, name = text_of(found.get("id")), text_of(found.get("name")) or NAMELESS
-        said = {"name": name, "response": {"error": LOST.model_text}}
+        said = {"name": name, "response": {"error": UNRECORDED.model_text}}
         spelling = SNAKE[RESPONSE] if SNAKE[CALL] in call.raw else RESPONSE
         return Piece(Sort.OUTPUT, {spelling: {"id": call_id, **said} if call_id else said}, label=call.label)
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from attrs import define, evolve
 
 from turnlock.engine.items import Call, CallKind, Output
-from turnlock.engine.outcome import LOST, Cause, Outcome
+from turnlock.engine.outcome import UNRECORDED, Cause, Outcome
 from turnlock.wire.common.rules import Violation
 from turnlock.wire.openai_responses import rules
 from turnlock.wire.openai_responses.decode import decode_responses, message_text
@@ -68,7 +68,9 @@ class ResponsesRepairer(Repairer):
 
     def answer(self, call: Piece, output: Piece | None) -> Piece:
         """With the means of the call's kind."""
-        outcome = LOST if output is None else Outcome(LOST.state, Cause.RETURNED, _said(output.raw))
+        outcome = (
+            UNRECORDED if output is None else Outcome(UNRECORDED.state, Cause.RETURNED, _said(output.raw))
+        )
         made = decode_responses(call.raw, request=0, model="", next_ordinal=lambda: 0)[0].item
         assert isinstance(made, Call)
         row, *more = output_rows(made, call.label, Output(0, outcome))
@@ -191,7 +193,7 @@ def _close_held(body: dict[str, Any], violation: Violation) -> Mended:
     (call_id,) = violation.call_ids
     given = body.get("input")
     rows = given if isinstance(given, list) else [{"role": "user", "content": given}] if given else []
-    output = {"type": SHAPES[CallKind.FUNCTION].output, CALL_ID: call_id, "output": LOST.model_text}
+    output = {"type": SHAPES[CallKind.FUNCTION].output, CALL_ID: call_id, "output": UNRECORDED.model_text}
     body["input"] = [output, *rows]
     return Mended("The call that the provider holds has no output: it gets one that says so.")
 

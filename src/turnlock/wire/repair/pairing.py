@@ -15,11 +15,11 @@ from typing import Protocol
 
 from attrs import define, field
 
-from turnlock.engine.outcome import LOST
+from turnlock.engine.outcome import UNRECORDED
 from turnlock.wire.repair.pieces import Change, Piece, Sort
 from turnlock.wire.repair.waiting import AskedCall, Waiting
 
-UNKNOWN_END = LOST.model_text
+UNKNOWN_END = UNRECORDED.model_text
 """What a call is answered with whose output nobody has: it may have run (R6)."""
 
 

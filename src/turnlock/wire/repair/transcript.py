@@ -12,7 +12,7 @@ from typing import ClassVar
 from attrs import define, evolve, frozen
 
 from turnlock.engine.items import Call, Item, Message, ModelItem, Output, Reasoning, ServerCall, Text
-from turnlock.engine.outcome import LOST
+from turnlock.engine.outcome import UNRECORDED
 from turnlock.wire.repair.pairing import Pairing
 from turnlock.wire.repair.pieces import Change, Piece, Sort
 
@@ -129,7 +129,7 @@ class _Items:
         return True
 
     def answer(self, call: Piece, _output: Piece | None) -> Piece:
-        return Piece(Sort.OUTPUT, Output(call.raw.ordinal, LOST), label=call.label)
+        return Piece(Sort.OUTPUT, Output(call.raw.ordinal, UNRECORDED), label=call.label)
 
     def fits(self, _label: str) -> bool:
         return True
