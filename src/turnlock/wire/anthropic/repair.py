@@ -60,9 +60,9 @@ class AnthropicRepairer(Repairer):
         rows: list[Any] = []
         before: Piece | None = None
         for piece in pieces:
-            if not piece.shell:
-                if not (piece.raw == _EMPTY and before is not None and before.row < 0):
-                    rows.append(piece.raw)  # else the results that are made stand in its place
+            if not piece.shell:  # in place of an empty message stand the results that are made
+                held = before is not None and before.row < 0 and piece.raw == _EMPTY
+                rows += [] if held else [piece.raw]
             elif before is not None and _one_row(before, piece):
                 rows[-1]["content"].append(piece.raw)
             else:
@@ -228,8 +228,7 @@ def _go_on(body: Body, _violation: Violation) -> Mended:
 def _system(body: Body, violation: Violation) -> Mended:
     """Behind the next user turn; where there is none, the user says it."""
     rows, at = _row(body, violation)
-    later = range(at + 1, len(rows))
-    start = next((place for place in later if _is_user(rows[place])), None)
+    start = next((place for place in range(at + 1, len(rows)) if _is_user(rows[place])), None)
     if start is None:
         rows[at]["role"] = "user"
         return Mended("The system message stands where none may: the user says it.")
@@ -243,8 +242,8 @@ def _out_of_system(body: Body, _violation: Violation) -> Mended | None:
     rows: list[Any] = []
     for row in body["messages"]:
         content = row.get("content") if isinstance(row, Mapping) and row.get("role") == "system" else None
-        blocks = content if isinstance(content, list) else []
-        results = [each for each in blocks if isinstance(each, Mapping) and block_type(each) == TOOL_RESULT]
+        blocks = content if isinstance(content, list) else ()
+        results = [each for each in blocks if isinstance(each, dict) and block_type(each) == TOOL_RESULT]
         rest = {"content": [each for each in blocks if each not in results]}
         rows += [{"role": "user", "content": results}] if results else [row]
         rows += [{**row, **rest}] if results and rest["content"] else []
