@@ -221,12 +221,17 @@ def test_a_rule_is_explained() -> None:
     assert "UNREADABLE  (every dialect)" in lint("--explain", "UNREADABLE").stdout
 
 
-def test_nothing_to_look_at_is_wrong_usage(tmp_path: Path) -> None:
-    """A path is needed, and must be there."""
+def test_a_path_is_needed() -> None:
+    """Wrong usage."""
     assert "Missing argument" in lint().stderr
-    result = lint(tmp_path / "nothing.json")
-    assert result.exit_code == 2
-    assert "does not exist" in result.stderr
+
+
+def test_a_file_that_is_not_there_does_not_hide_the_rest(tmp_path: Path) -> None:
+    """UNREADABLE: it wins, and what can be read is judged all the same."""
+    body = saved(tmp_path / "body.json", {"input": [call("a")]})
+    result = lint(body, tmp_path / "nothing.json", "--json")
+    rules = [json.loads(line)["rule"] for line in result.stdout.splitlines()]
+    assert (result.exit_code, rules) == (2, ["RESP-CALL-NO-OUTPUT", "UNREADABLE"])
 
 
 def test_a_body_is_judged_with_its_own_envelope(tmp_path: Path) -> None:

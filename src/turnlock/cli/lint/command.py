@@ -100,9 +100,7 @@ def dialect_named(_context: click.Context, _option: click.Parameter, name: str |
 
 
 @click.command(help=_HELP)
-@click.argument(
-    "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True)
-)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--dialect", callback=dialect_named, metavar="NAME", help="Judge everything as this dialect.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
 @click.option(

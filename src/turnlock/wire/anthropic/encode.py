@@ -57,16 +57,13 @@ from turnlock.wire.anthropic.servers import ANTHROPIC, Server
 from turnlock.wire.common.encoding import Encoder, Places, Rows
 from turnlock.wire.common.ids import IdStyle
 from turnlock.wire.common.jsontext import as_object, mended
-from turnlock.wire.common.request import NAMELESS, Encoded, Settings, ToolSpec, envelope
+from turnlock.wire.common.request import CONTINUE, NAMELESS, Encoded, Settings, ToolSpec, envelope
 
 IDS = IdStyle(charset="_-")
 """^[a-zA-Z0-9_-]+$ (ANT-ID-CHARSET), and no longer than elsewhere; the same is asked of names."""
 
 DEFAULT_MAX_TOKENS = 8192
 """``max_tokens`` is required: this many where the options name none, and a budget of thinking beside them."""
-
-CONTINUE = "Continue."
-"""What a history that would end with an answer ends with."""
 
 _KEPT = ("caller", "toolset_name")  # fields of a call that its provider wants back
 

@@ -24,11 +24,10 @@ from turnlock.wire.anthropic.blocks import (
     TOOL_USE,
     block_type,
 )
-from turnlock.wire.anthropic.encode import CONTINUE
 from turnlock.wire.anthropic.servers import MINIMAX_FOLLOW
 from turnlock.wire.common.ids import IdStyle
 from turnlock.wire.common.jsontext import arguments_of, as_object
-from turnlock.wire.common.request import NAMELESS
+from turnlock.wire.common.request import CONTINUE, NAMELESS
 from turnlock.wire.common.rules import Violation
 from turnlock.wire.repair.pairing import UNKNOWN_END
 from turnlock.wire.repair.pieces import Piece, Sort

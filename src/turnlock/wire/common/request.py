@@ -18,7 +18,7 @@ NAMELESS = "unknown"
 """What a call without a name is sent back as: providers take no empty name."""
 
 CONTINUE = "Continue."
-"""What a user message says that only stands there because an answer may not be the last word."""
+"""What a user message says that only stands there because the format wants a user's turn."""
 
 RECEIVED = "(Tool results received.)"
 """What an assistant message says that only keeps a user's words apart from results."""

@@ -38,7 +38,7 @@ from turnlock.wire.common import content
 from turnlock.wire.common.encoding import Encoder, Places, Rows
 from turnlock.wire.common.ids import IdStyle
 from turnlock.wire.common.jsontext import as_object
-from turnlock.wire.common.request import NAMELESS, Settings, ToolSpec
+from turnlock.wire.common.request import CONTINUE, NAMELESS, Settings, ToolSpec
 from turnlock.wire.gemini.parts import (
     CALL,
     DIALECT,
@@ -59,9 +59,6 @@ Row = dict[str, Any]
 
 STAND_IN = "skip_thought_signature_validator"
 """The signature of a call that this model did not sign, as Google documents it (GEM-SIG-MISSING)."""
-
-GO_ON = "Continue."
-"""What the user says where a request may not begin or end with the model."""
 
 SAID_NOTHING = "(empty message)"
 """A message without content: a part may not be empty."""
@@ -122,7 +119,7 @@ class GeminiEncoder(Encoder):
         rows: Rows = [{"role": MODEL, "parts": parts}]
         if self._rows:
             return rows, places
-        opening = {"role": USER, "parts": [{"text": GO_ON}]}  # GEM-FC-AFTER: the model may not begin
+        opening = {"role": USER, "parts": [{"text": CONTINUE}]}  # GEM-FC-AFTER: the model may not begin
         return [opening, *rows], [None if place is None else 1 for place in places]
 
     def _made(self, item: Item, *, own: bool) -> Mapping[str, Any] | None:
@@ -186,7 +183,7 @@ class GeminiEncoder(Encoder):
         """GEM-TRAILING-MODEL: the user speaks last."""
         standing = zip(reversed(self._items), reversed(self._places), strict=True)
         last = next((item for item, place in standing if place is not None), None)
-        return [{"role": USER, "parts": [{"text": GO_ON}]}] if isinstance(last, ModelItem) else []
+        return [{"role": USER, "parts": [{"text": CONTINUE}]}] if isinstance(last, ModelItem) else []
 
 
 def signs_calls(model: str) -> bool:

@@ -15,10 +15,10 @@ from attrs import define, evolve, field
 
 from turnlock.engine.outcome import UNRECORDED
 from turnlock.wire.common.jsontext import dumps
-from turnlock.wire.common.request import NAMELESS
+from turnlock.wire.common.request import CONTINUE, NAMELESS
 from turnlock.wire.common.rules import Violation
 from turnlock.wire.gemini import rules
-from turnlock.wire.gemini.encode import GO_ON, STAND_IN
+from turnlock.wire.gemini.encode import STAND_IN
 from turnlock.wire.gemini.matching import Label, Matching, Turn
 from turnlock.wire.gemini.parts import (
     CALL,
@@ -193,12 +193,12 @@ def _apart(content: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _begin(body: dict[str, Any], _violation: Violation) -> Mended:
-    body["contents"].insert(0, {"role": USER, "parts": [{"text": GO_ON}]})
+    body["contents"].insert(0, {"role": USER, "parts": [{"text": CONTINUE}]})
     return Mended("The history begins with a call: a short content of the user is put before it.")
 
 
 def _end(body: dict[str, Any], _violation: Violation) -> Mended:
-    body["contents"].append({"role": USER, "parts": [{"text": GO_ON}]})
+    body["contents"].append({"role": USER, "parts": [{"text": CONTINUE}]})
     return Mended("The request ends with the model: a short content of the user is put behind it.")
 
 

@@ -33,15 +33,12 @@ from turnlock.engine.items import (
 from turnlock.wire.common.encoding import Encoder, Places, Rows
 from turnlock.wire.common.ids import WireIds
 from turnlock.wire.common.jsontext import as_object, dumps
-from turnlock.wire.common.request import NAMELESS, Settings, envelope
+from turnlock.wire.common.request import CONTINUE, NAMELESS, Settings, envelope
 from turnlock.wire.openai_chat import content
 from turnlock.wire.openai_chat.servers import OPENAI, Server
 from turnlock.wire.openai_chat.tools import tool_row
 
 Row = dict[str, Any]
-
-CONTINUE = "Continue."
-"""What a user is taken to have said where the format wants a user's turn and there was none."""
 
 BRIDGE = "Understood."
 """What the model is taken to have said where the format wants its turn before the user's."""

@@ -16,9 +16,10 @@ from attrs import define, evolve, field
 from turnlock.engine.outcome import NO_OUTPUT
 from turnlock.wire.common.content import plain_text
 from turnlock.wire.common.jsontext import dumps
+from turnlock.wire.common.request import CONTINUE
 from turnlock.wire.common.rules import Violation
 from turnlock.wire.openai_chat import content, rules
-from turnlock.wire.openai_chat.encode import BRIDGE, CONTINUE
+from turnlock.wire.openai_chat.encode import BRIDGE
 from turnlock.wire.openai_chat.servers import COMPATIBLE, OPENAI, Server
 from turnlock.wire.repair.pairing import UNKNOWN_END
 from turnlock.wire.repair.pieces import Piece, Sort
