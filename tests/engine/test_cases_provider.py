@@ -100,6 +100,27 @@ def test_a_session_without_notes_sets_it_aside_all_the_same() -> None:
     assert story.sent[-1] == "U1 U2"
 
 
+def test_a_broken_answer_leaves_no_call_in_flight_behind() -> None:
+    """C46 and R21: an interrupt, or a lost connection, in the middle of the answer that holds the call."""
+    story = Story()
+    story.send("U1")
+    story.model(A(), SEARCH)
+    story.interrupt()
+    assert set_aside(story) == ["s1"]
+    assert not [item for item in story.engine.transcript.items if isinstance(item, ServerCall)]
+    story.send("U2")
+    assert story.sent[-1] == "U1 A M U2"
+
+    story = Story(Limits(max_requests=1))
+    story.send("U1")
+    story.model(SEARCH, K("a"))
+    story.fails(Trouble.LOST, "gone")
+    story.returns("a")
+    assert set_aside(story) == ["s1"]
+    story.send("U2")
+    assert story.sent[-1] == "U1 K(a) O(a) M U2"
+
+
 def test_a_refusal_behind_it_takes_back_the_right_messages() -> None:
     """R20 and R21: what stands behind the call that is gone is still the same."""
     story = Story()

@@ -97,6 +97,8 @@ class Transcript:
         response, self.response = self.response, []
         if response or shown:
             self.accept()
+        if broken:
+            response = [_of_broken(item) for item in response]
         for item in response:
             if isinstance(item, ServerCall) and item.label:
                 if item.result:
@@ -106,8 +108,6 @@ class Transcript:
         if whole:
             self.items.extend(response)
             return ()
-        if broken:
-            response = [_of_broken(item) for item in response]
         waiting: list[Reasoning] = []
         for item in response:
             if isinstance(item, Reasoning):
