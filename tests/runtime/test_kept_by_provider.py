@@ -102,3 +102,41 @@ def test_what_is_not_kept_cannot_be_gone_on_from() -> None:
     """A contradiction is said at once, with the repair."""
     with pytest.raises(ValueError, match="leave out the option store=False"):
         OpenAIResponses("m", {"store": False}, continues=True)
+
+
+@pytest.mark.parametrize("how", ["previous_response_id", "conversation"])
+@pytest.mark.parametrize("held", [True, False])
+async def test_an_answer_that_was_cut_is_told_beside_what_is_kept(how: str, *, held: bool) -> None:
+    """R22, R20, RESP-DUP-ITEM-ID: it is not gone on from; its items are sent as new ones, without ids."""
+    gate = Gate("a")
+    gate.go.set()
+    options = {"conversation": "conv_1"} if how == "conversation" else {}
+    cut: dict[str, Any] = {"text": "Let me look.", "calls": [{"name": "a", "id": "a"}], "finish": "length"}
+    lines: list[dict[str, Any]] = [{"text": "Hello."}, cut, {"text": "Done."}, {"text": "Bye."}][not held :]
+    async with provider_for(*lines) as (provider, client):
+        model = OpenAIResponses("m", options, client=client, continues=not options)
+        async with Session(model, tools=[gate.tool], limits=FAST) as session:
+            if held:
+                await session.run("Hi.")
+            result = await session.run("Go.")
+            after = await session.run("And?")
+    assert ((result.text, result.stop_reason), after.text) == (("Done.", StopReason.END_TURN), "Bye.")
+    _, answer, *pair = said(provider)[-2]
+    with_ids = how == "previous_response_id" and not held
+    assert answer == ("message" if with_ids else "Let me look.")
+    assert pair == ["function_call", "function_call_output"]
+    assert said(provider)[-1] == ["And?"]
+    items = json.loads(provider.exchanges[-2].raw)["input"]
+    assert any("id" in item for item in items) is with_ids
+
+
+async def test_an_approval_of_an_answer_that_broke_off() -> None:
+    """R22, C47, RESP-DUP-ITEM-ID: the provider has not kept the request for it: it is sent, with its id."""
+    asks = {"calls": [{"name": "pay", "id": "mcpr_1", "kind": "mcp_approval"}], "cut_after": 1}
+    async with provider_for({"text": "Hello."}, asks, {"text": "Done."}) as (provider, client):
+        model = OpenAIResponses("m", client=client, continues=True)
+        async with Session(model, limits=FAST, approve=lambda _: True) as session:
+            await session.run("Hi.")
+            result = await session.run("Go.")
+    assert (result.text, result.stop_reason) == ("Done.", StopReason.END_TURN)
+    assert said(provider)[-1] == ["Go.", "mcp_approval_request", "mcp_approval_response"]

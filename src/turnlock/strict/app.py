@@ -5,7 +5,7 @@ conversations). It is an ASGI application without a server: ``server`` has the d
 anything of a dialect itself. Runs under trio.
 
 A response becomes part of what is held in the instant before its last bytes leave, and only if they leave:
-one that was cut or aborted can never be continued from.
+one that was cut or aborted can never be continued from. A conversation takes in none that ended incomplete.
 """
 
 from __future__ import annotations
@@ -259,7 +259,7 @@ class StrictProvider:
             self._busy.discard(conversation or "")
             if how == "complete":
                 now = (*before, *sent, *answer.items)
-                if conversation is not None:
+                if conversation is not None and line.finish is None:
                     self._held[conversation] = now
                 if body.get("store") is not False:
                     self._held[answer.id] = now

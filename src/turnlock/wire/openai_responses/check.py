@@ -157,7 +157,10 @@ class ResponsesWalk(_InputWalk):
 
     def _look_at_id(self, at: int, kind: str, row: Mapping[str, Any], item_id: str) -> None:
         by_model = kind in _MADE_BY_MODEL or (kind == "message" and row.get("role") == "assistant")
-        if item_id in self.item_ids or (by_model and self.envelope.get("previous_response_id") is not None):
+        held = by_model and self.envelope.get("previous_response_id") is not None
+        if (shape := BY_CALL.get(kind)) is not None and shape.id_field == "id":
+            held = item_id in self.open_calls  # the id is its label: it is not sent without
+        if item_id in self.item_ids or held:
             self._add(at, rules.DUP_ITEM_ID, below="/id", item_id=item_id)
         self.item_ids.add(item_id)
         prefix = ID_PREFIXES.get(kind, "")

@@ -102,7 +102,10 @@ class ResponsesEncoder(Encoder):
     def _block(self, block: Sequence[Item], settings: Settings) -> tuple[Rows, Places]:
         own = [self._made_by(item, settings.model) for item in block]
         sendable = _sendable(block, own)
-        with_ids = _stored(settings) and self._take_ids(block, own, sendable)
+        # What is sent beside a history that the provider keeps is not what it knows by these ids; it would
+        # take them for items that it has (RESP-DUP-ITEM-ID).
+        kept = self._known is not None or settings.options.get("conversation") is not None
+        with_ids = _stored(settings) and not kept and self._take_ids(block, own, sendable)
         rows: Rows = []
         places: Places = []
         for item, origin, may_be_sent in zip(block, own, sendable, strict=True):
