@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from turnlock.engine.items import Message
+from turnlock.wire import Settings, encoder
 from turnlock.wire.common.content import ImagePart, OtherPart, TextPart, parts, plain_text
 
 PIXEL = ImagePart(media_type="image/png", data="QUJD")
@@ -61,3 +63,21 @@ def test_a_part_of_no_known_shape_makes_nothing_fail(raw: object) -> None:
     """What cannot be read is kept as it came, or was nothing."""
     (found,) = parts((raw,)) or (None,)  # type: ignore[arg-type]
     assert found is None or isinstance(found, OtherPart)
+
+
+@pytest.mark.parametrize("dialect", ["openai_responses", "openai_chat", "anthropic", "mistral"])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"type": "document_url", "document_url": "https://x/y.pdf"},
+        {"type": "container_upload", "file_id": "file_1"},
+        {"type": "tool_addition", "tools": []},
+        {"cachePoint": {"type": "default"}},
+        {"audio": {"format": "wav", "source": {"bytes": "QUJD"}}},
+    ],
+)
+def test_what_only_one_provider_takes_goes_to_no_other(dialect: str, raw: dict[str, Any]) -> None:
+    """R16: the others would refuse every request that has it; its own gets it as it came."""
+    row = encoder(dialect).encode([Message("1", (raw,))], 1, Settings("m")).body.decode()
+    own = {"document_url": "mistral", "container_upload": "anthropic"}.get(raw.get("type", ""))
+    assert ("cannot be shown here" in row) is (dialect != own)

@@ -121,11 +121,15 @@ _TYPES = frozenset(
     {
         *("text", "image_url", "input_audio", "file", "refusal"),
         *("input_text", "output_text", "input_image", "input_file"),
-        *("image", "document", "search_result"),
+        *("image", "document", "search_result", "container_upload", "tool_addition"),
+        *("document_url", "reference", "video_url", "audio_url"),
     }
 )
 _UNTYPED = frozenset(
-    {"text", "inlineData", "inline_data", "fileData", "file_data", "document", "image", "video"}
+    {
+        *("text", "inlineData", "inline_data", "fileData", "file_data", "document", "image", "video"),
+        *("audio", "cachePoint", "guardContent", "searchResult"),
+    }
 )
 """The keys that say what a part is in formats without a type."""
 

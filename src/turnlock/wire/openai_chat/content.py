@@ -8,8 +8,8 @@ from typing import Any
 from turnlock.engine.items import Content
 from turnlock.wire.common import content as common
 
-_OWN = frozenset({"text", "image_url", "input_audio", "file", "refusal"})
-"""The types of parts that this format has."""
+_OWN = frozenset({"text", "image_url", "input_audio", "file", "refusal", "video_url", "audio_url"})
+"""The types of parts that this format has, the last two at compatible servers."""
 
 
 def written(content: Content) -> str | list[Mapping[str, Any]]:
