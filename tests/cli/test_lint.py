@@ -217,7 +217,7 @@ def test_a_rule_is_explained() -> None:
     assert "What to do: Add one function_call_output" in result.stdout
     unknown = lint("--explain", "RESP-CALL-NO-OUT")
     assert unknown.exit_code == 2
-    assert "there is no rule 'RESP-CALL-NO-OUT'; there are: RESP-CALL-NO-OUTPUT" in unknown.stderr
+    assert "there is no rule 'RESP-CALL-NO-OUT'; did you mean RESP-CALL-NO-OUTPUT" in unknown.stderr
     assert "UNREADABLE  (every dialect)" in lint("--explain", "UNREADABLE").stdout
 
 
