@@ -3,8 +3,9 @@
     python benchmarks/wire.py [--json] [--items N] [--rounds N]
 
 A history of turns of four items (message, call, output, answer) is encoded once, then again with one turn
-more, as a session does; the body is then checked from its bytes. Beside it, in the same round, a null walk:
-the body decoded as JSON and each item looked at. Medians of the rounds.
+more, as a session does; the body is then checked from its bytes, as a whole and as a session does it: on from
+the body before it. Beside it, in the same round, a null walk: the body decoded as JSON and each item looked
+at. Medians of the rounds.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ import msgspec
 from turnlock import Message, Text
 from turnlock.engine import Call, Cause, Item, Outcome, Output
 from turnlock.machines import InvocationState
-from turnlock.wire import Settings, check, encoder
+from turnlock.wire import Settings, check, encoder, growing
 
-DIALECTS = ("openai_responses", "openai_chat")
+DIALECTS = ("openai_responses", "openai_chat", "anthropic", "gemini", "bedrock_converse", "mistral")
 
 
 def history(turns: int) -> list[Item]:
-    """Turns of four items."""
+    """Turns of four items, and a message that waits for its answer, as requests end."""
     items: list[Item] = []
     for n in range(1, turns + 1):
         outcome = Outcome(InvocationState.COMPLETED, Cause.RETURNED, f"{n} files", "", 0.5, "", None)
@@ -38,7 +39,7 @@ def history(turns: int) -> list[Item]:
             Output(n, outcome),
             Text(f"There are {n} files.", 2 * n),
         ]
-    return items
+    return [*items, Message("last", "And in the last one?")]
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
@@ -53,22 +54,28 @@ def measure(dialect: str, count: int, rounds: int) -> dict[str, float]:
     items = history(count // 4 + 1)
     settings = Settings("benchmark", "", (), {}, stream=True)
     before = len(items) - 4
-    first, again, checks, walks = [], [], [], []
+    first, again, checks, grown, walks = [], [], [], [], []
     for _ in range(rounds):
-        encode = encoder(dialect)
-        first.append(timed(lambda: encode.encode(items, before, settings))[0])  # noqa: B023  # called at once
+        encode, session = encoder(dialect), growing(dialect)
+        spent, encoded = timed(lambda: encode.encode(items, before, settings))  # noqa: B023  # called at once
+        first.append(spent)
+        session.check(encoded.body)
         spent, encoded = timed(lambda: encode.encode(items, len(items), settings))  # noqa: B023
         again.append(spent)
         body = encoded.body
         spent, found = timed(lambda: check(body, dialect))  # noqa: B023
         assert not found, found
         checks.append(spent)
+        spent, found = timed(lambda: session.check(body))  # noqa: B023
+        assert not found, found
+        grown.append(spent)
         walks.append(timed(lambda: _walk(body))[0])  # noqa: B023
     return {
         "items": len(items),
         "first_ms": statistics.median(first),
         "next_ms": statistics.median(again),
         "check_ms": statistics.median(checks),
+        "next_check_ms": statistics.median(grown),
         "walk_ms": statistics.median(walks),
         "check_to_walk": statistics.median(a / b for a, b in zip(checks, walks, strict=True)),
     }
@@ -76,7 +83,7 @@ def measure(dialect: str, count: int, rounds: int) -> dict[str, float]:
 
 def _walk(body: bytes) -> int:
     data = msgspec.json.decode(body)
-    return sum(len(item) for item in data.get("input") or data["messages"])
+    return sum(len(item) for item in data.get("input") or data.get("contents") or data["messages"])
 
 
 def main() -> None:
@@ -95,7 +102,7 @@ def main() -> None:
         print(
             f"{dialect}, {row['items']:,} items: all encoded {row['first_ms']:.0f} ms, "
             f"one turn more {row['next_ms']:.1f} ms, checked {row['check_ms']:.0f} ms "
-            f"({row['check_to_walk']:.1f} of a null walk)"
+            f"({row['check_to_walk']:.1f} of a null walk), one turn more {row['next_check_ms']:.1f} ms"
         )
 
 

@@ -82,7 +82,7 @@ def test_people_are_told_once_with_what_stands_around(tmp_path: Path) -> None:
         '      1 | assistant: "Looking."',
         '      2 | user: "Go on."',
         '>     3 | function_call: shell a "{}"',
-        '      4 | user: "Stop."',
+        '!     4 | user: "Stop."',
         "       | (here the request ends)",
     ]
     assert lines[7].startswith("  = rule: Each function_call has one output")
@@ -217,7 +217,7 @@ def test_a_rule_is_explained() -> None:
     assert "What to do: Add one function_call_output" in result.stdout
     unknown = lint("--explain", "RESP-CALL-NO-OUT")
     assert unknown.exit_code == 2
-    assert "there is no rule 'RESP-CALL-NO-OUT'; there are: RESP-CALL-NO-OUTPUT" in unknown.stderr
+    assert "there is no rule 'RESP-CALL-NO-OUT'; did you mean RESP-CALL-NO-OUTPUT" in unknown.stderr
     assert "UNREADABLE  (every dialect)" in lint("--explain", "UNREADABLE").stdout
 
 
@@ -385,3 +385,19 @@ def test_help_names_the_profiles() -> None:
     told = lint("--help").stdout
     assert "gemini+3" in told
     assert "bedrock_converse+unmixed_user" in told
+
+
+@pytest.mark.parametrize(
+    ("rows", "signs"),
+    [
+        ([call("a")], ">!"),
+        ([call("a"), call("b"), output("b"), said("user", "Stop.")], ">  !"),
+        ([call("a"), {"type": "reasoning", "summary": []}, said("user", "Stop.")], "> !"),
+    ],
+    ids=["the end", "behind its siblings", "behind the answer"],
+)
+def test_the_intruder_is_marked_too(tmp_path: Path, rows: list[dict[str, Any]], signs: str) -> None:
+    """Where an output is missing, what stands in its place, or the end that came too soon."""
+    result = lint(saved(tmp_path / "body.json", {"input": rows}), "--dialect", "openai_responses")
+    shown = [line[0] for line in result.stdout.splitlines() if "|" in line[:9]]
+    assert "".join(shown).rstrip() == signs

@@ -6,6 +6,7 @@ do in its ``fix``; here stands only how they are told.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -61,8 +62,9 @@ def explained(name: str) -> str:
     """
     known = _known()
     if name.upper() not in known:
-        near = get_close_matches(name.upper(), known, n=3, cutoff=0.4) or sorted(known)
-        raise ValueError(f"there is no rule {name!r}; there are: {', '.join(near)}")
+        near = get_close_matches(name.upper(), known, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(known))}"
+        raise ValueError(f"there is no rule {name!r}; {hint}")
     return "\n".join(line for rule, dialects in known[name.upper()].items() for line in _told(rule, dialects))
 
 
@@ -137,8 +139,17 @@ def _entry(rule: Rule) -> Iterator[str]:
     yield f"{rule.statement}\n"
     if rule.text:
         yield f"{_text_label(rule)}:\n\n    {rule.text}\n"
-    yield from (f"- {label}: {words}" for label, words in _facts(rule))
+    yield from (f"- {label}: {_linked(words)}" for label, words in _facts(rule))
     yield ""
+
+
+def _linked(words: str) -> str:
+    """Threads where something was seen, as links."""
+    return _THREAD.sub(r"[\g<0>](https://github.com/\g<1>/issues/\g<2>)", words)
+
+
+_THREAD = re.compile(r"(?<![\w/])([\w-]+/[\w.-]+)#(\d+)\b")
+"""``owner/repository#number``: an issue, or a pull request to which such an address leads on."""
 
 
 def _title(rule: Rule) -> str:

@@ -12,9 +12,11 @@ from turnlock.cli.lint.explain import rule_of
 from turnlock.cli.lint.findings import Finding
 from turnlock.cli.lint.rows import cut, fitted
 from turnlock.cli.screen import Paper, counted
+from turnlock.reports import Implied
 from turnlock.wire import Severity
 
-_AROUND = 2  # rows before the intruder, and behind it
+_AROUND = 2  # rows before the one that is meant, and behind it
+_FAR = 6  # rows behind it among which the intruder is looked for
 _WIDTH = 100  # letters of a row; on a narrow terminal what it has
 _MARGIN = 10  # letters before them
 _MOST = 30  # violations of one file that are told; --json has all
@@ -25,8 +27,10 @@ class _Told:
     """A violation, and the requests that have it."""
 
     finding: Finding
-    around: Sequence[tuple[int, str, bool]]
-    last: bool  # the history ends behind what is shown
+    place: int = -1  # the row that it is about
+    intruder: int = -1  # the row that stands where an output should
+    around: Sequence[tuple[int, str]] = ()
+    last: bool = False  # the history ends behind what is shown
     requests: list[int] = field(factory=list)
 
 
@@ -43,7 +47,7 @@ class Report:
         key = (finding.session, found, finding.line if finding.request is None else None)
         told = self._told.get(key)
         if told is None:
-            self._told[key] = told = _Told(finding, *_around(finding, self._width))
+            self._told[key] = told = _told(finding, self._width)
         if finding.request is not None:
             told.requests.append(finding.request.index)
 
@@ -77,12 +81,14 @@ def _lines(told: _Told) -> Iterator[Text]:
     yield Text.assemble(("  --> ", "blue"), _place(finding))
     if request is None:
         return
-    for at, text, marked in told.around:
-        style = f"bold {colour}" if marked else ""
-        yield Text.assemble((f"{'>' if marked else ' '}{at:6} | ", style or "blue"), (text, style))
-    if told.last:
-        yield Text("       | (here the request ends)", "dim")
     rule = rule_of(request.dialect, found.rule)
+    for at, text in told.around:
+        sign = _sign(told, at)
+        style = "" if sign == " " else f"bold {colour}"
+        yield Text.assemble((f"{sign}{at:6} | ", style or "blue"), (text, style))
+    if told.last:
+        sign = _sign(told, request.length)
+        yield Text(f"{sign}      | (here the request ends)", "dim" if sign == " " else f"bold {colour}")
     yield Text.assemble(("  = rule: ", "blue"), rule.statement)
     if not rule.literal:
         yield Text.assemble(("  = note: ", "blue"), "the text is ours: nobody has seen the provider's")
@@ -113,18 +119,32 @@ def _place(finding: Finding) -> str:
     return ", ".join(parts)
 
 
-def _around(finding: Finding, width: int) -> tuple[Sequence[tuple[int, str, bool]], bool]:
-    """The rows around the intruder, and whether the request ends there."""
+def _sign(told: _Told, at: int) -> str:
+    return ">" if at == told.place else "!" if at == told.intruder else " "
+
+
+def _intruder(request: Implied, at: int) -> int:
+    """What stands where the output of a call should: the first row behind it that no answer is made of."""
+    for place in range(at + 1, request.length):
+        kind, role = request.rows[place].get("type"), request.rows[place].get("role")
+        ours = role is not None and role not in ("assistant", "model", "tool")
+        if ours or (role is None and not str(kind).endswith(("_call", "_output", "reasoning"))):
+            return place
+    return request.length
+
+
+def _told(finding: Finding, width: int) -> _Told:
+    """A violation with the rows around it."""
     request = finding.request
     pointer = finding.violation.at.split("/")
     if request is None or pointer[1:2] != [request.key] or not "".join(pointer[2:3]).isdecimal():
-        return (), False
+        return _Told(finding)
     at = int(pointer[2])
-    end = min(request.length, at + _AROUND + 1)
+    intruder = _intruder(request, at) if rule_of(request.dialect, finding.violation.rule).absent else -1
+    end = min(request.length, max(at + _AROUND, min(intruder, at + _FAR)) + 1)
     rows = range(max(0, at - _AROUND), end)
-    return [
-        (row, fitted(request.rows[row], width, pointer[3:] if row == at else ()), row == at) for row in rows
-    ], end == request.length
+    around = [(row, fitted(request.rows[row], width, pointer[3:] if row == at else ())) for row in rows]
+    return _Told(finding, at, intruder, around, end == request.length)
 
 
 def _also(indexes: Sequence[int]) -> str:

@@ -22,6 +22,7 @@ from turnlock.wire.repair import Change
 
 _WIDTH = 100  # letters of what was set aside, where it is not told in full
 _EVERY = 100  # bodies between two looks at the clock
+_NOTHING = {True: "nothing to repair", False: "nothing was looked at"}
 
 
 @define(eq=False)
@@ -75,7 +76,7 @@ class Report:
             self.counts[name] for name in ("bodies", "mended", "changes", "left", "unread")
         )
         said = f"{counted(bodies, 'body')}: "
-        said += f"{mended:,} repaired ({counted(changes, 'change')})" if mended else "nothing to repair"
+        said += f"{mended:,} repaired ({counted(changes, 'change')})" if mended else _NOTHING[bodies > 0]
         said += f"; {counted(left, 'error')} left that no repair can mend" if left else ""
         said += f"; {counted(unread, 'problem')} of reading" if unread else ""
         self._print(f"{said}.")

@@ -26,6 +26,7 @@ USE_NO_RESULT = Rule(
     confidence=Confidence.RECORDED,
     fix="Put a tool_result for each tool_use at the start of the next user message, also for calls that "
     "were cancelled.",
+    absent=True,
 )
 RESULT_ORPHAN = Rule(
     "ANT-RESULT-ORPHAN",

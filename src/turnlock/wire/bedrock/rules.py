@@ -23,6 +23,7 @@ EXPECTED_RESULT = Rule(
     "its own message.",
     "agno-agi/agno#6698, genkit-ai/aws-bedrock-js-plugin#664; recorded: a server_tool_use (200)",
     fix="Put one toolResult for each toolUse into the user message that follows it.",
+    absent=True,
 )
 EXTRA_RESULT = Rule(
     "BR-EXTRA-RESULT",

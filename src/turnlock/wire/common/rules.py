@@ -64,6 +64,7 @@ class Rule:
         confidence: How it is known.
         fix: What to do about a violation, in a sentence.
         ends: It is about how a request ends: a history that somebody will say more in does not break it.
+        absent: What is wrong is that something does not stand behind the place.
     """
 
     id: str
@@ -77,6 +78,7 @@ class Rule:
     confidence: Confidence = field(default=Confidence.OBSERVED, kw_only=True)
     fix: str = field(default="", kw_only=True)
     ends: bool = field(default=False, kw_only=True)
+    absent: bool = field(default=False, kw_only=True)
 
     def severity_in(self, profiles: Collection[str]) -> Severity | None:
         """How a violation counts at a server with these profiles; None when it is none there."""

@@ -17,6 +17,7 @@ CALL_NO_TOOL = Rule(
     "farhan0167/otto-m8#30, livekit/agents#1977",
     fix="Put one tool message for each of these ids directly behind the assistant message, and "
     "everything else behind them.",
+    absent=True,
 )
 TOOL_ORPHAN = Rule(
     "CHAT-TOOL-ORPHAN",
@@ -111,6 +112,7 @@ DEEPSEEK_CALL_NO_TOOL = Rule(
     _DIRECTLY,
     "agno-agi/agno#3105, smallmain/vscode-unify-chat-provider#248",
     fix=_ANSWER,
+    absent=True,
 )
 DEEPSEEK_TOOL_ORPHAN = Rule(
     "DS-CHAT-TOOL-ORPHAN",
@@ -138,6 +140,7 @@ QWEN_CALL_NO_TOOL = Rule(
     _DIRECTLY,
     "QwenLM/qwen-code#606, google-gemini/gemini-cli#5031",
     fix=_ANSWER,
+    absent=True,
 )
 QWEN_TOOL_ORPHAN = Rule(
     "QWEN-TOOL-ORPHAN",

@@ -17,6 +17,7 @@ CALL_NO_OUTPUT = Rule(
     "Each function_call has one output with its call_id, anywhere in the input.",
     "openai/openai-agents-python#673, bytedance/trae-agent#245",
     fix="Add one function_call_output with this call_id that says what became of the call.",
+    absent=True,
 )
 CALL_NO_OUTPUT_CUSTOM = Rule(
     "RESP-CALL-NO-OUTPUT-CUSTOM",
@@ -25,6 +26,7 @@ CALL_NO_OUTPUT_CUSTOM = Rule(
     "Each custom_tool_call has one custom_tool_call_output with its call_id.",
     "diegosouzapw/OmniRoute#8946",
     fix="Add one custom_tool_call_output with this call_id that says what became of the call.",
+    absent=True,
 )
 CALL_NO_OUTPUT_LOCAL_SHELL = Rule(
     "RESP-CALL-NO-OUTPUT-LOCALSHELL",
@@ -33,6 +35,7 @@ CALL_NO_OUTPUT_LOCAL_SHELL = Rule(
     "Each local_shell_call has one output that carries its label as call_id, never as id.",
     "openai/openai-agents-python#1855",
     fix="Add one local_shell_call_output, or function_call_output, with this call_id, not as its id.",
+    absent=True,
 )
 CALL_NO_OUTPUT_OTHER = Rule(
     "RESP-CALL-NO-OUTPUT-OTHER",
@@ -42,6 +45,7 @@ CALL_NO_OUTPUT_OTHER = Rule(
     "openai 3.51 ResponseInputItem; the wording is that of the other kinds",
     confidence=Confidence.INFERRED,
     fix="Add one output of the call's kind with this call_id that says what became of the call.",
+    absent=True,
 )
 OUTPUT_NO_CALL = Rule(
     "RESP-OUTPUT-NO-CALL",
@@ -174,6 +178,7 @@ DEEPSEEK_ADJACENT = Rule(
     "recorded: pydantic-ai test_deepseek_responses_rejects_interleaved_function_calls (400)",
     confidence=Confidence.RECORDED,
     fix="Put the outputs directly behind the run of their calls, and all else before or behind them.",
+    absent=True,
 )
 DEEPSEEK_OUTPUT_NO_CALL = Rule(
     "DS-RESP-OUTPUT-NO-CALL",
