@@ -272,7 +272,10 @@ class Life(RuleBasedStateMachine):
         self.feed(inputs.ResponseEnded(self.now, self.facts.flight, finish))
 
     @precondition(lambda life: life.facts.flight)
-    @rule(trouble=st.sampled_from([Trouble.LOST, *Trouble]), retry_after=st.sampled_from([None, 0.0, 7.0]))
+    @rule(
+        trouble=st.sampled_from([Trouble.LOST, Trouble.LOST, Trouble.LOST, Trouble.FORGOTTEN, *Trouble]),
+        retry_after=st.sampled_from([None, 0.0, 7.0]),
+    )
     def response_fails(self, trouble: Trouble, retry_after: float | None) -> None:
         assert self.facts.flight is not None
         self.feed(inputs.ResponseFailed(self.now, self.facts.flight, trouble, "boom", retry_after))
