@@ -36,6 +36,7 @@ from turnlock import (
 from turnlock.engine.outcome import ENDINGS
 from turnlock.models import Fail, Invoke, Pause, Say, Stop
 from turnlock.strict import Script
+from turnlock.wire import dialects
 
 ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src" / "turnlock"
@@ -338,3 +339,11 @@ def test_every_file_stands_in_the_layout() -> None:
     # The dialects share a line, and some of them have more files.
     assert sorted(made - told) == []
     assert [file for file in told - made if not file.startswith("wire/")] == []
+
+
+def test_every_dialect_and_profile() -> None:
+    """docs/wire.md names the dialects that there are, each with its profiles."""
+    told: dict[str, set[str]] = {}
+    for names, profiles in rows("wire.md", "dialect"):
+        told |= {name: set(named(profiles)) for name in named(names)}
+    assert told == {name: set(row.profiles) for name, row in dialects._DIALECTS.items()}

@@ -6,6 +6,7 @@ environment, so its own transports, the proxies among them, are wrapped after it
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -57,11 +58,7 @@ def guarded(
     else:
         _refuse_options(client_options)
         _refuse_others(client, httpx2.AsyncClient)
-    client._transport = GuardedTransport(client._transport, guard)
-    client._mounts = {
-        pattern: None if inner is None else GuardedTransport(inner, guard)
-        for pattern, inner in client._mounts.items()
-    }
+    _wrap(client, lambda inner: GuardedTransport(inner, guard))
     return client
 
 
@@ -103,12 +100,16 @@ def guarded_sync(
     else:
         _refuse_options(client_options)
         _refuse_others(client, httpx2.Client)
-    client._transport = GuardedSyncTransport(client._transport, guard)
-    client._mounts = {
-        pattern: None if inner is None else GuardedSyncTransport(inner, guard)
-        for pattern, inner in client._mounts.items()
-    }
+    _wrap(client, lambda inner: GuardedSyncTransport(inner, guard))
     return client
+
+
+def _wrap(client: Any, guarding: Callable[[Any], object]) -> None:  # noqa: ANN401 - sync or async
+    """Put every way out of a client under guard, its proxies among them."""
+    client._transport = guarding(client._transport)
+    client._mounts = {
+        pattern: None if inner is None else guarding(inner) for pattern, inner in client._mounts.items()
+    }
 
 
 def _refuse_options(options: dict[str, Any]) -> None:

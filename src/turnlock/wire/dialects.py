@@ -114,6 +114,16 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             repairer=openai_responses.ResponsesRepairer,
         ),
         "openai_chat": _chat(openai_chat.OPENAI),
+        "anthropic": _ANTHROPIC,
+        "gemini": _Dialect(
+            GEMINI_RULES,
+            gemini.GeminiWalk,
+            profiles=frozenset({"3", "vertex"}),
+            encoder=gemini.GeminiEncoder,
+            decode=gemini.decode_gemini,
+            read=gemini.read_gemini,
+            repairer=gemini.GeminiRepairer,
+        ),
         "bedrock_converse": _Dialect(
             BEDROCK_RULES,
             bedrock.BedrockWalk,
@@ -132,7 +142,6 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             read=mistral.read_mistral,
             repairer=mistral.MistralRepairer,
         ),
-        "anthropic": _ANTHROPIC,
         "deepseek_responses": _Dialect(
             DEEPSEEK_RULES,
             openai_responses.DeepSeekWalk,
@@ -140,15 +149,6 @@ _DIALECTS: Mapping[str, _Dialect] = MappingProxyType(
             decode=partial(openai_responses.decode_responses, dialect="deepseek_responses"),
             read=partial(openai_responses.read_responses, dialect="deepseek_responses"),
             repairer=openai_responses.DeepSeekRepairer,
-        ),
-        "gemini": _Dialect(
-            GEMINI_RULES,
-            gemini.GeminiWalk,
-            profiles=frozenset({"3", "vertex"}),
-            encoder=gemini.GeminiEncoder,
-            decode=gemini.decode_gemini,
-            read=gemini.read_gemini,
-            repairer=gemini.GeminiRepairer,
         ),
         **{name: _chat(server) for name, server in openai_chat.COMPATIBLE.items()},
     }

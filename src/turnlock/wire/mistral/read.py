@@ -12,28 +12,23 @@ media in them are named in words.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from turnlock.engine.items import Content, Role
+from turnlock.engine.items import CallKind, Content, Role
 from turnlock.engine.outcome import returned
 from turnlock.wire.common.content import plain_text
 from turnlock.wire.common.history import History, Reading
-from turnlock.wire.common.request import ToolSpec
 from turnlock.wire.mistral.decode import decode_mistral
-
-_NOT_OPTIONS = frozenset({"messages", "model", "tools", "stream"})
-_SAID = frozenset({"name", "description", "parameters", "strict"})
+from turnlock.wire.openai_chat.read import read_messages
 
 
 def read_mistral(body: Mapping[str, Any]) -> History:
     """Read a body as it stands; see ``turnlock.wire.read``."""
-    given = body.get("messages")
-    rows = [row for row in given if isinstance(row, Mapping)] if isinstance(given, list | tuple) else []
-    model = _text(body.get("model"))
-    instructions = ""
-    if rows and rows[0].get("role") == Role.SYSTEM and isinstance(rows[0].get("content"), str):
-        instructions = rows.pop(0)["content"]
+    return read_messages(body, _answers, frozenset({CallKind.FUNCTION}))
+
+
+def _answers(rows: Sequence[Mapping[str, Any]], model: str) -> Reading:
     reading = Reading()
     before: object = ""
     for row in rows:
@@ -42,11 +37,7 @@ def read_mistral(body: Mapping[str, Any]) -> History:
             reading.begin_answer()
         _take(reading, row, model)
         before = role
-    tools, more_tools = _tools(body.get("tools"))
-    options = {name: value for name, value in body.items() if name not in _NOT_OPTIONS}
-    if more_tools:
-        options["tools"] = more_tools
-    return History(tuple(reading.items), instructions, tools, model, options)
+    return reading
 
 
 def _take(reading: Reading, row: Mapping[str, Any], model: str) -> None:
@@ -66,31 +57,6 @@ def _content(row: Mapping[str, Any]) -> Content:
     if isinstance(content, list | tuple):
         return tuple(part for part in content if isinstance(part, Mapping))
     return _text(content)
-
-
-def _tools(given: object) -> tuple[tuple[ToolSpec, ...], list[Any]]:
-    """The tools that a client answers, and everything else as it came."""
-    specs: list[ToolSpec] = []
-    others: list[Any] = []
-    for entry in given if isinstance(given, list | tuple) else ():
-        spec = _spec(entry) if isinstance(entry, Mapping) else None
-        if spec is None:
-            others.append(entry)
-        else:
-            specs.append(spec)
-    return tuple(specs), others
-
-
-def _spec(entry: Mapping[str, Any]) -> ToolSpec | None:
-    """A tool, if it has nothing that a ``ToolSpec`` cannot say."""
-    tool = entry.get("function")
-    if entry.keys() != {"type", "function"} or not isinstance(tool, Mapping) or not tool.keys() <= _SAID:
-        return None
-    name, description, strict = tool.get("name"), tool.get("description", ""), tool.get("strict")
-    parameters = tool.get("parameters", {})
-    if not isinstance(name, str) or not isinstance(description, str) or not isinstance(parameters, Mapping):
-        return None
-    return ToolSpec(name, description, parameters, strict=strict) if isinstance(strict, bool | None) else None
 
 
 def _text(value: object) -> str:

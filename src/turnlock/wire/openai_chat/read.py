@@ -9,7 +9,7 @@ template wants turns, the short messages that were put between them are read lik
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from turnlock.engine.items import CallKind, Role
@@ -26,16 +26,36 @@ _NOT_OPTIONS = frozenset({"messages", "model", "tools", "stream"})
 
 def read_chat(body: Mapping[str, Any], *, dialect: str = OPENAI.name) -> History:
     """Read a body as it stands; see ``turnlock.wire.read``."""
+
+    def take(rows: Sequence[Mapping[str, Any]], model: str) -> Reading:
+        reading = Reading()
+        for row in rows:
+            _take(reading, row, model, dialect)
+        return reading
+
+    return read_messages(body, take, frozenset({CallKind.FUNCTION, CallKind.CUSTOM}))
+
+
+def read_messages(
+    body: Mapping[str, Any],
+    take: Callable[[Sequence[Mapping[str, Any]], str], Reading],
+    kinds: Collection[CallKind],
+) -> History:
+    """Read a body in this format, or in one that differs in its messages alone.
+
+    Args:
+        body: The body.
+        take: Reads the messages behind the instructions, for a model.
+        kinds: The kinds of tool that the format has; other tools are options.
+    """
     given = body.get("messages")
     rows = [row for row in given if isinstance(row, Mapping)] if isinstance(given, list | tuple) else []
     model = _text(body.get("model"))
     instructions = ""
     if rows and rows[0].get("role") == Role.SYSTEM and isinstance(rows[0].get("content"), str):
         instructions = rows.pop(0)["content"]
-    reading = Reading()
-    for row in rows:
-        _take(reading, row, model, dialect)
-    tools, more_tools = _tools(body.get("tools"))
+    reading = take(rows, model)
+    tools, more_tools = _tools(body.get("tools"), kinds)
     options = {name: value for name, value in body.items() if name not in _NOT_OPTIONS}
     if more_tools:
         options["tools"] = more_tools
@@ -58,12 +78,12 @@ def _take(reading: Reading, row: Mapping[str, Any], model: str, dialect: str) ->
         reading.say(content.read(row.get("content")), sender)
 
 
-def _tools(given: object) -> tuple[tuple[ToolSpec, ...], list[Any]]:
+def _tools(given: object, kinds: Collection[CallKind]) -> tuple[tuple[ToolSpec, ...], list[Any]]:
     """The tools that a client answers, and everything else as it came."""
     specs: list[ToolSpec] = []
     others: list[Any] = []
     for entry in given if isinstance(given, list | tuple) else ():
-        spec = _spec(entry) if isinstance(entry, Mapping) else None
+        spec = _spec(entry, kinds) if isinstance(entry, Mapping) else None
         if spec is None:
             others.append(entry)
         else:
@@ -71,10 +91,10 @@ def _tools(given: object) -> tuple[tuple[ToolSpec, ...], list[Any]]:
     return tuple(specs), others
 
 
-def _spec(entry: Mapping[str, Any]) -> ToolSpec | None:
+def _spec(entry: Mapping[str, Any], kinds: Collection[CallKind]) -> ToolSpec | None:
     """A tool, if it has nothing that a ``ToolSpec`` cannot say."""
     kind = entry.get("type")
-    if kind not in (CallKind.FUNCTION, CallKind.CUSTOM) or entry.keys() != {"type", kind}:
+    if not isinstance(kind, str) or kind not in kinds or entry.keys() != {"type", kind}:
         return None
     tool, said = entry[kind], "parameters" if kind == CallKind.FUNCTION else "format"
     if not isinstance(tool, Mapping) or not tool.keys() <= {"name", "description", "strict", said}:

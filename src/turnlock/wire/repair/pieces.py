@@ -64,7 +64,8 @@ class Change:
 
     Attributes:
         what: What, in a sentence.
-        at: Where, as a JSON pointer into the body as it was given; empty when it is about the whole.
+        at: Where, as a JSON pointer; empty when it is about the whole. Of pairs: into the body as it was
+            given. Of a rule: into the body as it stood by then, with its pairs and the rules before mended.
         rule: The rule that asked for it; empty when the pairs did.
         call_ids: The provider's labels of the calls that it is about.
         set_aside: What no longer stands in the body: an output without a call, a second one, reasoning
@@ -85,7 +86,7 @@ class Repaired:
     Attributes:
         value: The body. It is the one that was given when nothing had to be done.
         body: Its bytes: those that were given when nothing had to be done.
-        changes: What was done, in the order of the body.
+        changes: What was done: the pairs first, then rule by rule.
         left: What is still wrong, and no repair can know better than whoever built the body.
     """
 
