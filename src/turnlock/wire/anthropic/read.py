@@ -26,7 +26,7 @@ from turnlock.engine.outcome import Outcome, failed, returned
 from turnlock.wire.anthropic.blocks import TEXT, TOOL_RESULT, Block, block_type, blocks_of
 from turnlock.wire.anthropic.decode import decode_anthropic
 from turnlock.wire.common.content import plain_text
-from turnlock.wire.common.history import History, Reading
+from turnlock.wire.common.history import History, Reading, tools_of
 from turnlock.wire.common.request import ToolSpec
 
 _NOT_OPTIONS = frozenset({"messages", "model", "system", "tools", "stream"})
@@ -47,7 +47,7 @@ def read_anthropic(body: Mapping[str, Any]) -> History:
                 _take_answer(reading, block, request, model)
         else:
             _take_user(reading, blocks, Role.SYSTEM if role == Role.SYSTEM else Role.USER)
-    tools, others = _tools(body.get("tools"))
+    tools, others = tools_of(body.get("tools"), _spec)
     options = {name: value for name, value in body.items() if name not in _NOT_OPTIONS}
     if others:
         options["tools"] = others
@@ -89,19 +89,6 @@ def _outcome(result: Block) -> Outcome:
     if result.get("is_error") is True:
         return failed(text)
     return evolve(returned(text), native=list(parts)) if parts else returned(text)
-
-
-def _tools(given: object) -> tuple[tuple[ToolSpec, ...], list[Any]]:
-    """The tools that a client answers, and everything else as it came."""
-    specs: list[ToolSpec] = []
-    others: list[Any] = []
-    for entry in given if isinstance(given, list | tuple) else ():
-        spec = _spec(entry) if isinstance(entry, Mapping) else None
-        if spec is None:
-            others.append(entry)
-        else:
-            specs.append(spec)
-    return tuple(specs), others
 
 
 def _spec(tool: Block) -> ToolSpec | None:

@@ -20,7 +20,7 @@ from typing import Any
 from turnlock.engine.outcome import failed, returned
 from turnlock.wire.bedrock.decode import decode_bedrock
 from turnlock.wire.common.content import plain_text
-from turnlock.wire.common.history import History, Reading
+from turnlock.wire.common.history import History, Reading, tools_of
 from turnlock.wire.common.jsontext import dumps
 from turnlock.wire.common.request import ToolSpec
 
@@ -88,17 +88,10 @@ def _tools(config: object) -> tuple[tuple[ToolSpec, ...], dict[str, Any]]:
     """The tools that a client answers, and everything else as options."""
     if not isinstance(config, Mapping):
         return (), {}
-    specs: list[ToolSpec] = []
-    others: list[Any] = []
-    for entry in _mappings(config.get("tools")):
-        spec = _spec(entry)
-        if spec is None:
-            others.append(entry)
-        else:
-            specs.append(spec)
+    specs, others = tools_of(config.get("tools"), _spec)
     more = {name: value for name, value in config.items() if name != "tools"}
     options: dict[str, Any] = {"toolConfig": more} if more else {}
-    return tuple(specs), options | ({"tools": others} if others else {})
+    return specs, options | ({"tools": others} if others else {})
 
 
 def _spec(entry: Mapping[str, Any]) -> ToolSpec | None:

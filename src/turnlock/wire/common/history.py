@@ -1,14 +1,14 @@
 """A whole request body, read back into a transcript.
 
 The value that every dialect's ``read.py`` gives, and what those share whose calls and outputs name each other
-by a label: ordinals, the numbers of answers, and which call an output answers. The items stand as the body
-has them, also where pairs are wrong: what a body lacks is added by a repair, never by reading it.
+by a label: ordinals, the numbers of answers, which call an output answers, and tools. The items stand as the
+body has them, also where pairs are wrong: what a body lacks is added by a repair, never by reading it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from attrs import define, evolve, field, frozen
@@ -105,3 +105,23 @@ class Reading:
         ordinal = self.next_ordinal()
         self._early[label].append(ordinal)
         return ordinal
+
+
+def tools_of(
+    given: object, spec_of: Callable[[Mapping[str, Any]], ToolSpec | None]
+) -> tuple[tuple[ToolSpec, ...], list[Any]]:
+    """The tools that a client answers, and everything else as it came: it goes with the options.
+
+    Args:
+        given: What a body has for tools.
+        spec_of: Reads one; None when it has something that a ``ToolSpec`` cannot say.
+    """
+    specs: list[ToolSpec] = []
+    others: list[Any] = []
+    for entry in given if isinstance(given, list | tuple) else ():
+        spec = spec_of(entry) if isinstance(entry, Mapping) else None
+        if spec is None:
+            others.append(entry)
+        else:
+            specs.append(spec)
+    return tuple(specs), others

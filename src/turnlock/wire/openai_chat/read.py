@@ -10,12 +10,13 @@ template wants turns, the short messages that were put between them are read lik
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from turnlock.engine.items import CallKind, Role
 from turnlock.engine.outcome import returned
 from turnlock.wire.common.content import plain_text
-from turnlock.wire.common.history import History, Reading
+from turnlock.wire.common.history import History, Reading, tools_of
 from turnlock.wire.common.request import ToolSpec
 from turnlock.wire.openai_chat import content
 from turnlock.wire.openai_chat.decode import decode_chat
@@ -55,7 +56,7 @@ def read_messages(
     if rows and rows[0].get("role") == Role.SYSTEM and isinstance(rows[0].get("content"), str):
         instructions = rows.pop(0)["content"]
     reading = take(rows, model)
-    tools, more_tools = _tools(body.get("tools"), kinds)
+    tools, more_tools = tools_of(body.get("tools"), partial(_spec, kinds=kinds))
     options = {name: value for name, value in body.items() if name not in _NOT_OPTIONS}
     if more_tools:
         options["tools"] = more_tools
@@ -76,19 +77,6 @@ def _take(reading: Reading, row: Mapping[str, Any], model: str, dialect: str) ->
     else:
         sender = Role(role) if role in (Role.SYSTEM, Role.DEVELOPER) else Role.USER
         reading.say(content.read(row.get("content")), sender)
-
-
-def _tools(given: object, kinds: Collection[CallKind]) -> tuple[tuple[ToolSpec, ...], list[Any]]:
-    """The tools that a client answers, and everything else as it came."""
-    specs: list[ToolSpec] = []
-    others: list[Any] = []
-    for entry in given if isinstance(given, list | tuple) else ():
-        spec = _spec(entry, kinds) if isinstance(entry, Mapping) else None
-        if spec is None:
-            others.append(entry)
-        else:
-            specs.append(spec)
-    return tuple(specs), others
 
 
 def _spec(entry: Mapping[str, Any], kinds: Collection[CallKind]) -> ToolSpec | None:

@@ -20,7 +20,7 @@ from attrs import define, evolve, field
 
 from turnlock.engine.items import CallKind, Role
 from turnlock.engine.outcome import Outcome, failed, returned
-from turnlock.wire.common.history import History, Reading
+from turnlock.wire.common.history import History, Reading, tools_of
 from turnlock.wire.common.jsontext import as_object, dumps
 from turnlock.wire.common.request import ToolSpec
 from turnlock.wire.openai_responses.decode import decode_responses, message_text
@@ -49,7 +49,7 @@ def read_responses(body: Row, *, dialect: str = DIALECT) -> History:
     for row in given if isinstance(given, list | tuple) else ():
         if isinstance(row, Mapping):
             reading.take(row)
-    tools, more_tools = _tools(body.get("tools"))
+    tools, more_tools = tools_of(body.get("tools"), _spec)
     options = {name: value for name, value in body.items() if name not in _NOT_OPTIONS}
     if more_tools:
         options["tools"] = more_tools
@@ -200,19 +200,6 @@ _OUTCOMES: Mapping[CallKind, Callable[[Row], Outcome]] = MappingProxyType(
 
 
 # ── tools ───────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _tools(given: object) -> tuple[tuple[ToolSpec, ...], list[Any]]:
-    """The tools that a client answers, and everything else as it came."""
-    specs: list[ToolSpec] = []
-    others: list[Any] = []
-    for entry in given if isinstance(given, list | tuple) else ():
-        spec = _spec(entry) if isinstance(entry, Mapping) else None
-        if spec is None:
-            others.append(entry)
-        else:
-            specs.append(spec)
-    return tuple(specs), others
 
 
 def _spec(entry: Row) -> ToolSpec | None:
